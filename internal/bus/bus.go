@@ -1,0 +1,102 @@
+// Package bus takes calls in from NATS and settles what was decided about them: it publishes verdicts, keeps appointments and lines, and
+// remembers in the ledger. It decides nothing, and is the only package that knows NATS.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"voicemail-relay/internal/budget"
+	"voicemail-relay/internal/relay"
+)
+
+// Config describes a bus. Names and defaults are those of the settings of the same name.
+type Config struct {
+	Names
+	Replicas     int           // of streams and buckets that are created
+	Provision    bool          // create what is missing
+	Concurrency  int           // calls taken from call.ended that are handled at once
+	AckWait      time.Duration // until the server hands a call out again that nobody works on
+	Structured   bool          // CloudEvents structured mode for verdicts; else binary
+	LedgerKeep   time.Duration
+	VerdictsKeep time.Duration
+	Grace        time.Duration // for calls under way when Run's context ends
+	Accounts     []Account
+	Log          *zap.Logger
+	Observe      func(Settlement) // told about each delivery that was settled; may be nil
+}
+
+// Account is one account's line.
+type Account struct {
+	Name  string
+	Seats int
+	Purse Purse
+}
+
+// Purse hands out what an account may spend: *budget.Purse.
+type Purse interface {
+	Acquire() (ok, probe bool, w budget.Wait)
+	Release(probe bool)
+	Limited() bool
+}
+
+// A Handler decides about a delivery: *relay.Relay. An error means that ctx ended before it could.
+type Handler interface {
+	Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error)
+}
+
+// A Settlement is one settled delivery, for logs and metrics.
+type Settlement struct {
+	Outcome relay.Outcome
+	Verdict *relay.Record // of a verdict: what the stream holds, which may be an earlier verdict than the one decided now
+	Repeat  bool          // nothing was published: the call is settled or on its way
+}
+
+// A Bus is a connection and what runs on it.
+type Bus struct {
+	cfg    Config
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	health *health
+	flow   *flow
+	flight *flights
+	mu     sync.Mutex
+	ledger *Ledger
+	calls  string // the stream that calls come from
+}
+
+// New makes a bus on a connection of Dial's. Nothing runs before Run.
+func New(nc *nats.Conn, cfg Config) (*Bus, error) {
+	switch {
+	case cfg.Concurrency < 1:
+		return nil, errors.New("bus: Concurrency must be at least 1")
+	case cfg.AckWait <= 0:
+		return nil, errors.New("bus: AckWait must be over 0")
+	case cfg.Log == nil:
+		return nil, errors.New("bus: Log is missing")
+	}
+	if err := cfg.Names.check(); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("bus: %w", err)
+	}
+	b := &Bus{cfg: cfg, nc: nc, js: js, health: newHealth(nc), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
+	return b, nil
+}
+
+// Ready returns nil while the bus can take calls and settle them, and otherwise what is in the way.
+func (b *Bus) Ready() error {
+	if err := b.health.ready(); err != nil {
+		return err
+	}
+	return b.flow.err()
+}

@@ -1,0 +1,137 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+// calls finds or creates the stream that holds call.ended, and checks that it can work.
+func (s *setup) calls(ctx context.Context) (string, error) {
+	n := s.b.cfg.Names
+	name := n.CallsStream
+	if name == "" {
+		found, err := s.b.js.StreamNameBySubject(ctx, n.CallsSubject)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			name = n.callsStream()
+		case err != nil && permanent(err):
+			return "", fmt.Errorf("%w: JetStream: %w; enable it in the server's configuration and for this account", ErrSetup, err)
+		case err != nil:
+			return "", fmt.Errorf("look up the stream of %s: %w", n.CallsSubject, err)
+		default:
+			name = found
+		}
+	}
+	if name == n.workStream() || name == n.verdictStream() {
+		return "", fmt.Errorf("%w: calls.subject %s belongs to the relay's own stream %s: set another", ErrSetup, n.CallsSubject, name)
+	}
+	want := jetstream.StreamConfig{
+		Name: name, Subjects: []string{n.CallsSubject}, Description: "calls that ended, for Voicemail Relay",
+		Storage: jetstream.FileStorage, Replicas: s.b.cfg.Replicas, MaxAge: s.b.cfg.LedgerKeep, AllowDirect: true,
+	}
+	info, err := s.info(ctx, name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return name, s.createStream(ctx, want)
+	case err != nil:
+		return "", fmt.Errorf("look up stream %s: %w", name, err)
+	case own(info.Config):
+		return name, s.stream(ctx, want)
+	}
+	return name, s.foreign(ctx, info.Config)
+}
+
+// foreign checks a stream that others made. It is never changed: what cannot work is named.
+func (s *setup) foreign(ctx context.Context, cfg jetstream.StreamConfig) error {
+	n := s.b.cfg.Names
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: stream %s: %s", ErrSetup, cfg.Name, fmt.Sprintf(format, args...))
+	}
+	if !slicesCover(cfg.Subjects, n.CallsSubject) && len(cfg.Sources) == 0 && cfg.Mirror == nil {
+		return bad("does not hold %s: add the subject to it, or set calls.stream", n.CallsSubject)
+	}
+	switch {
+	case cfg.Sealed:
+		return bad("is sealed and takes no calls: set calls.stream to another")
+	case cfg.MaxMsgsPerSubject > 0 && cfg.MaxMsgsPerSubject < 1000:
+		return bad("max_msgs_per_subject is %d: further calls on %s push out those that are not handled yet; raise it to 1000 or more, or remove it", cfg.MaxMsgsPerSubject, n.CallsSubject)
+	case cfg.MaxMsgs > 0 && cfg.MaxMsgs < 1000:
+		return bad("max_msgs is %d: further calls push out those that are not handled yet; raise it to 1000 or more, or remove it", cfg.MaxMsgs)
+	case cfg.MaxAge > 0 && cfg.MaxAge < time.Minute:
+		return bad("max_age is %s: calls would be gone before they are handled; raise it to a minute at least, better %s", cfg.MaxAge, s.b.cfg.LedgerKeep)
+	case cfg.SubjectTransform != nil:
+		return bad("subject_transform stores calls under another subject: remove it, or set calls.subject to what it makes")
+	}
+	if cfg.Storage == jetstream.MemoryStorage {
+		s.b.cfg.Log.Warn("the stream of calls is kept in memory: a restart of the server loses calls", zap.String("stream", cfg.Name))
+	}
+	return nil
+}
+
+// intake makes the durable on the stream of calls. It begins with calls stored at most ledger.keep ago: older ones could have been told
+// before, and nobody remembers.
+func (s *setup) intake(ctx context.Context, stream string) error {
+	n := s.b.cfg.Names
+	info, err := s.info(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	start := time.Now().Add(-s.b.cfg.LedgerKeep)
+	want := jetstream.ConsumerConfig{
+		Durable: n.durable(), Description: "Voicemail Relay", FilterSubject: n.CallsSubject,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: s.b.cfg.AckWait, MaxDeliver: -1, MaxAckPending: -1,
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &start,
+	}
+	if info.Config.Retention == jetstream.WorkQueuePolicy { // it allows nothing else, and holds unhandled calls alone
+		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverAllPolicy, nil
+	}
+	if most := info.Config.ConsumerLimits.MaxAckPending; most > 0 {
+		want.MaxAckPending = most
+	}
+	before := len(s.changes)
+	if err := s.consumer(ctx, stream, want); err != nil || len(s.changes) == before {
+		return err
+	}
+	return s.skipped(ctx, stream, start)
+}
+
+// skipped says how many calls a new durable leaves out.
+func (s *setup) skipped(ctx context.Context, stream string, start time.Time) error {
+	n := s.b.cfg.Names
+	c, err := s.b.js.Consumer(ctx, stream, n.durable())
+	if err != nil {
+		return err
+	}
+	st, err := s.b.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	info, err := st.Info(ctx, jetstream.WithSubjectFilter(n.CallsSubject))
+	if err != nil {
+		return err
+	}
+	var all uint64
+	for _, k := range info.State.Subjects {
+		all += k
+	}
+	ci := c.CachedInfo()
+	if left := ci.NumPending + ci.Delivered.Consumer; all > left && ci.Delivered.Consumer == 0 {
+		s.changed("durable %s skips %d calls that were stored before %s (ledger.keep)", n.durable(), all-left, start.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// slicesCover says whether one of the subjects, wildcards included, covers another.
+func slicesCover(subjects []string, want string) bool {
+	for _, s := range subjects {
+		if covers(s, want) {
+			return true
+		}
+	}
+	return false
+}

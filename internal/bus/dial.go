@@ -1,0 +1,100 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+)
+
+// Dialing is how a server is reached.
+type Dialing struct {
+	URL                       string // several separated by commas
+	CredentialsFile           string
+	CAFile, CertFile, KeyFile string
+	Name                      string // of the connection, for operators
+	Wait                      bool   // keep trying in the background when no server answers; else Dial fails within 5 s
+	Log                       *zap.Logger
+	Options                   []nats.Option // further ones, such as an embedded server's
+}
+
+// Dial connects. Publishing while disconnected fails at once instead of being buffered (ReconnectBufSize −1): only so does an error mean
+// what it says. A server that denies the credentials is tried again: rotating them must not end the relay.
+func Dial(d Dialing) (*nats.Conn, error) {
+	opts := []nats.Option{
+		nats.Name(d.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.ReconnectBufSize(-1),
+		nats.PingInterval(20 * time.Second),
+		nats.Timeout(5 * time.Second),
+		nats.IgnoreAuthErrorAbort(),
+		nats.RetryOnFailedConnect(d.Wait),
+		nats.CustomInboxPrefix("_INBOX_voicemail_relay"),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			d.Log.Warn("nats reports an error; a permission that is denied looks like a time-out elsewhere", zap.Error(err))
+		}),
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if !nc.IsClosed() && err != nil {
+				d.Log.Warn("nats connection lost; trying to reconnect", zap.Error(err))
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			d.Log.Info("nats connection is back", zap.String("server", nc.ConnectedServerName()))
+		}),
+	}
+	if d.CredentialsFile != "" {
+		opts = append(opts, nats.UserCredentials(d.CredentialsFile))
+	}
+	if d.CAFile != "" {
+		opts = append(opts, nats.RootCAs(d.CAFile))
+	}
+	if d.CertFile != "" {
+		opts = append(opts, nats.ClientCert(d.CertFile, d.KeyFile))
+	}
+	nc, err := nats.Connect(d.URL, append(opts, d.Options...)...)
+	if err != nil {
+		return nil, fmt.Errorf("nats: connect: %w; is the server at nats.url running, and are its credentials set?", err)
+	}
+	return nc, nil
+}
+
+// Connected waits until a connection of Dial's is there and its server is one that can work: 2.12 or later, since older ones accept
+// appointments and never fire them.
+func Connected(ctx context.Context, nc *nats.Conn) error {
+	status := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	for !nc.IsConnected() {
+		select {
+		case <-status:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if nc.IsClosed() {
+			return nats.ErrConnectionClosed
+		}
+	}
+	return checkServer(nc)
+}
+
+// ErrServer marks what an operator has to mend before the relay can work.
+var ErrServer = errors.New("nats")
+
+func checkServer(nc *nats.Conn) error {
+	v := nc.ConnectedServerVersion()
+	major, rest, _ := strings.Cut(strings.TrimPrefix(v, "v"), ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	ma, err1 := strconv.Atoi(major)
+	mi, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil { // a build of its own; what it can do shows when the streams are made
+		return nil
+	}
+	if ma < 2 || ma == 2 && mi < 12 {
+		return fmt.Errorf("%w: server %s is too old: it would accept the relay's appointments and never fire them; run nats-server 2.12 or later", ErrServer, v)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// flights are the deliveries in this process's hands: each is extended until it lands, so that ack_wait may be shorter than a request, and
+// a session is in hand once.
+type flights struct {
+	every time.Duration
+	mu    sync.Mutex
+	byKey map[string]*flight
+	all   map[*flight]struct{}
+}
+
+type flight struct {
+	msg      *nats.Msg
+	stream   string
+	sequence uint64
+	key      string // "" when it is no call
+	extended time.Time
+}
+
+func newFlights(every time.Duration) *flights {
+	return &flights{every: every, byKey: map[string]*flight{}, all: map[*flight]struct{}{}}
+}
+
+// start takes a delivery into hand. It returns the flight that has the same session in hand already, if there is one.
+func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string) (fl, other *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if other = f.byKey[key]; other != nil && key != "" {
+		return nil, other
+	}
+	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, extended: time.Now()}
+	if key != "" {
+		f.byKey[key] = fl
+	}
+	f.all[fl] = struct{}{}
+	return fl, nil
+}
+
+func (f *flights) land(fl *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey[fl.key] == fl {
+		delete(f.byKey, fl.key)
+	}
+	delete(f.all, fl)
+}
+
+func (f *flights) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.all)
+}
+
+// due returns the deliveries that are to be extended now.
+func (f *flights) due(now time.Time) []*nats.Msg {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var ms []*nats.Msg
+	for fl := range f.all {
+		if now.Sub(fl.extended) >= f.every {
+			fl.extended = now
+			ms = append(ms, fl.msg)
+		}
+	}
+	return ms
+}

@@ -1,0 +1,43 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// health gathers why the bus is not ready.
+type health struct {
+	nc    *nats.Conn
+	mu    sync.Mutex
+	wrong map[string]error // by what it concerns
+}
+
+func newHealth(nc *nats.Conn) *health {
+	return &health{nc: nc, wrong: map[string]error{"start": errors.New("starting")}}
+}
+
+// set notes what is wrong with something; nil: nothing any more.
+func (h *health) set(what string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		delete(h.wrong, what)
+		return
+	}
+	h.wrong[what] = err
+}
+
+func (h *health) ready() error {
+	if !h.nc.IsConnected() {
+		return fmt.Errorf("nats is not connected (%s)", h.nc.Status())
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for what, err := range h.wrong {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

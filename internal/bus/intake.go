@@ -1,0 +1,136 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"voicemail-relay/internal/relay"
+)
+
+// intake takes calls in from call.ended until ctx ends; work is the context of what it began.
+//
+// Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
+// parked or folded while all of these hang.
+func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin func(func())) error {
+	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
+	p, err := b.newPuller(stream, b.cfg.durable(), msgs)
+	if err != nil {
+		return err
+	}
+	free := 2 * b.cfg.Concurrency
+	landed := make(chan struct{}, free)
+	back, forget := b.reconnected()
+	defer forget()
+	beat := time.NewTicker(pullBeat)
+	defer beat.Stop()
+	for {
+		open := b.flow.open()
+		if isClosed(open) {
+			p.pull(free, time.Now())
+			open = nil
+		}
+		lost := false
+		select {
+		case m := <-msgs:
+			var message bool
+			if message, lost = p.take(m, time.Now()); message {
+				free--
+				begin(func() {
+					b.fresh(work, m, h)
+					landed <- struct{}{}
+				})
+			}
+		case <-landed:
+			free++
+		case <-beat.C:
+			lost = p.check(time.Now())
+		case <-back:
+			p.reset()
+		case <-open:
+		case <-ctx.Done():
+			b.handBack(msgs, p)
+			return nil
+		}
+		if lost {
+			p.revive(ctx, time.Now())
+		}
+	}
+}
+
+// fresh handles one delivery of call.ended.
+func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler) {
+	md, err := m.Metadata()
+	if err != nil {
+		return
+	}
+	d := relay.Delivery{
+		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
+			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
+		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(),
+	}
+	d.Call, d.Err = relay.Parse(d.Event)
+	key := ""
+	if d.Err == nil {
+		key = d.Call.Key()
+	}
+	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key)
+	switch {
+	case other == nil:
+		b.handle(ctx, h, fl, d)
+	case other.stream == md.Stream && other.sequence == md.Sequence.Stream: // handed out again while it is in hand
+	default: // the session is in hand and will be settled by what is in hand: this repeat has nothing to add
+		b.ack(m)
+		b.observe(Settlement{Outcome: relay.Fold{Call: d.Call, Why: "in hand"}, Repeat: true})
+	}
+}
+
+// handle decides and settles; what neither could be is handed back.
+func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery) {
+	defer b.flight.land(fl)
+	o, err := h.Handle(ctx, d)
+	if err == nil {
+		err = b.settle(ctx, d, o)
+	}
+	if err != nil {
+		b.nak(fl.msg)
+		return
+	}
+	b.ack(fl.msg)
+}
+
+// ack tells the server that a delivery is settled. It is not waited for: a lost ack brings the call again, and the ledger folds it. (Nor
+// would waiting help: a confirmed ack does not survive the server's crash either.)
+func (b *Bus) ack(m *nats.Msg) { _ = m.Respond([]byte("+ACK")) }
+
+// nak hands a delivery back at once.
+func (b *Bus) nak(m *nats.Msg) { _ = m.Respond([]byte("-NAK")) }
+
+// handBack stops deliveries and hands back what came and was not begun.
+func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
+	for _, p := range ps {
+		_ = p.sub.Unsubscribe()
+	}
+	_ = b.nc.FlushTimeout(time.Second) // what the server had sent before it knew is here now
+	for {
+		select {
+		case m := <-msgs:
+			if m.Reply != "" {
+				b.nak(m)
+			}
+		default:
+			return
+		}
+	}
+}
+
+func isClosed(ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,92 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"voicemail-relay/internal/relay"
+)
+
+// A Ledger is the bucket that remembers what became of each session: a small record by the session's key, for ledger.keep.
+type Ledger struct{ kv jetstream.KeyValue }
+
+// OpenLedger opens the bucket; the error says how to make it when it is missing.
+func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, error) {
+	kv, err := js.KeyValue(ctx, n.ledgerBucket())
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("there is no bucket %s: run voicemail-relay setup", n.ledgerBucket())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", n.ledgerBucket(), err)
+	}
+	return &Ledger{kv}, nil
+}
+
+// Get returns a session's record; false when it has none.
+func (l *Ledger) Get(ctx context.Context, key string) (rec relay.Record, found bool, err error) {
+	e, err := l.kv.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return rec, false, nil
+	}
+	if err != nil {
+		return rec, false, err
+	}
+	if err := json.Unmarshal(e.Value(), &rec); err != nil { // not ours: as good as none, the verdict's id still folds a repeat
+		return relay.Record{}, false, nil
+	}
+	return rec, true, nil
+}
+
+func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
+	value, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	_, err = l.kv.Put(ctx, key, value)
+	return err
+}
+
+// Settled is relay's question; it waits out trouble with NATS.
+func (b *Bus) Settled(ctx context.Context, key string) (rec relay.Record, found bool, err error) {
+	err = b.persist(ctx, "read the ledger", func(ctx context.Context) error {
+		l, err := b.openLedger(ctx)
+		if err != nil {
+			return err
+		}
+		rec, found, err = l.Get(ctx, key)
+		return err
+	})
+	return rec, found, err
+}
+
+func (b *Bus) note(ctx context.Context, key string, rec relay.Record) error {
+	return b.persist(ctx, "write the ledger", func(ctx context.Context) error {
+		l, err := b.openLedger(ctx)
+		if err != nil {
+			return err
+		}
+		return l.put(ctx, key, rec)
+	})
+}
+
+// openLedger opens the bucket once.
+func (b *Bus) openLedger(ctx context.Context) (*Ledger, error) {
+	b.mu.Lock()
+	l := b.ledger
+	b.mu.Unlock()
+	if l != nil {
+		return l, nil
+	}
+	l, err := OpenLedger(ctx, b.js, b.cfg.Names)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.ledger = l
+	b.mu.Unlock()
+	return l, nil
+}

@@ -1,0 +1,195 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"voicemail-relay/internal/budget"
+	"voicemail-relay/internal/relay"
+)
+
+// A line hands an account's due calls to the handler, best class first, as fast as the account's purse grants requests. What it may not
+// begin stays in the stream, unpulled, but for the head of each class.
+type line struct {
+	b     *Bus
+	acct  Account
+	depth int // how many calls of a class are in hand before they are granted: one where the budget is short
+	msgs  chan *nats.Msg
+	pulls map[relay.Class]*puller
+	hand  map[relay.Class][]waiting
+	turn  int
+}
+
+// waiting is a call at the head of its class.
+type waiting struct {
+	fl *flight
+	d  relay.Delivery
+}
+
+func (b *Bus) newLine(a Account) (*line, error) {
+	l := &line{b: b, acct: a, depth: 1, pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
+	if !a.Purse.Limited() {
+		l.depth = min(32, a.Seats)
+	}
+	l.msgs = make(chan *nats.Msg, 8*l.depth+64)
+	for _, c := range relay.Classes() {
+		p, err := b.newPuller(b.cfg.workStream(), b.cfg.lineConsumer(relay.Token(a.Name), c), l.msgs)
+		if err != nil {
+			return nil, err
+		}
+		l.pulls[c] = p
+	}
+	return l, nil
+}
+
+// run serves the line until ctx ends; work is the context of what it began.
+func (l *line) run(ctx, work context.Context, h Handler, begin func(func())) {
+	b := l.b
+	back, forget := b.reconnected()
+	defer forget()
+	beat := time.NewTicker(pullBeat)
+	defer beat.Stop()
+	for {
+		open := b.flow.open()
+		wait := budget.Wait{}
+		if isClosed(open) {
+			open = nil
+			if wait = l.serve(work, h, begin); ctx.Err() == nil {
+				l.topUp()
+			}
+		}
+		var timer <-chan time.Time
+		if wait.For > 0 {
+			timer = time.After(wait.For)
+		}
+		var lost []*puller
+		select {
+		case m := <-l.msgs:
+			lost = l.take(m)
+		case <-timer:
+		case <-wait.Changed:
+		case <-beat.C:
+			for _, p := range l.pulls {
+				if p.check(time.Now()) {
+					lost = append(lost, p)
+				}
+			}
+		case <-back:
+			for _, p := range l.pulls {
+				p.reset()
+			}
+		case <-open:
+		case <-ctx.Done():
+			l.close()
+			return
+		}
+		for _, p := range lost {
+			p.revive(ctx, time.Now())
+		}
+	}
+}
+
+// serve begins what may be begun and returns what to wait for.
+func (l *line) serve(work context.Context, h Handler, begin func(func())) budget.Wait {
+	for l.inHand() > 0 {
+		ok, probe, wait := l.acct.Purse.Acquire()
+		switch {
+		case ok:
+			w := l.next(l.order())
+			l.turn++
+			w.d.Granted, w.d.Probe = true, probe
+			begin(func() {
+				defer l.acct.Purse.Release(probe)
+				l.handle(work, h, w)
+			})
+		case wait.Closed && len(l.hand[relay.ClassSeen]) > 0: // it can be told without asking
+			w := l.next([]relay.Class{relay.ClassSeen})
+			begin(func() { l.handle(work, h, w) })
+		default:
+			return wait
+		}
+	}
+	return budget.Wait{}
+}
+
+func (l *line) handle(ctx context.Context, h Handler, w waiting) {
+	w.d.Now = time.Now()
+	l.b.handle(ctx, h, w.fl, w.d)
+}
+
+// order is which class goes first: the best, but every fourth request is offered to the calls asked before, and every twentieth to the
+// last requests, so that nobody starves under a load that lasts.
+func (l *line) order() []relay.Class {
+	switch {
+	case l.turn%20 == 19:
+		return []relay.Class{relay.ClassLast, relay.ClassSeen, relay.ClassAgain, relay.ClassFirst}
+	case l.turn%4 == 3:
+		return []relay.Class{relay.ClassSeen, relay.ClassAgain, relay.ClassFirst, relay.ClassLast}
+	}
+	return relay.Classes()
+}
+
+// next takes the first call out of the hand, by class.
+func (l *line) next(order []relay.Class) waiting {
+	for _, c := range order {
+		if ws := l.hand[c]; len(ws) > 0 {
+			l.hand[c] = ws[1:]
+			return ws[0]
+		}
+	}
+	panic("bus: nothing in hand") // its callers look first
+}
+
+func (l *line) inHand() int {
+	n := 0
+	for _, ws := range l.hand {
+		n += len(ws)
+	}
+	return n
+}
+
+// topUp asks for what the hand lacks.
+func (l *line) topUp() {
+	now := time.Now()
+	for c, p := range l.pulls {
+		if n := len(l.hand[c]); n <= l.depth/2 {
+			p.pull(l.depth-n, now)
+		}
+	}
+}
+
+// take puts a message into the hand; a call that is in hand already is left to whoever has it.
+func (l *line) take(m *nats.Msg) (lost []*puller) {
+	for c, p := range l.pulls {
+		if p.sub != m.Sub {
+			continue
+		}
+		message, gone := p.take(m, time.Now())
+		if gone {
+			return []*puller{p}
+		}
+		if message {
+			if w, ok := l.b.delivery(m); ok {
+				l.hand[c] = append(l.hand[c], w)
+			}
+		}
+	}
+	return nil
+}
+
+// close hands back what was not begun.
+func (l *line) close() {
+	ps := make([]*puller, 0, len(l.pulls))
+	for _, p := range l.pulls {
+		ps = append(ps, p)
+	}
+	l.b.handBack(l.msgs, ps...)
+	for _, ws := range l.hand {
+		for _, w := range ws {
+			l.b.nak(w.fl.msg)
+			l.b.flight.land(w.fl)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"voicemail-relay/internal/relay"
+)
+
+// settle does what was decided about a delivery. It returns only when that is stored, or when ctx ends first; then the delivery is not to
+// be acknowledged.
+func (b *Bus) settle(ctx context.Context, d relay.Delivery, o relay.Outcome) error {
+	switch o := o.(type) {
+	case *relay.Verdict:
+		return b.announce(ctx, o)
+	case relay.Later:
+		repeat, err := b.later(ctx, d, o)
+		if isFinal(err) {
+			return b.announce(ctx, tooLargeToKeep(d, o))
+		}
+		if err == nil {
+			b.observe(Settlement{Outcome: o, Repeat: repeat})
+		}
+		return err
+	case relay.Fold:
+		b.observe(Settlement{Outcome: o, Repeat: true})
+		return nil
+	}
+	panic(fmt.Sprintf("bus: unknown outcome %T", o)) // the set is closed
+}
+
+// announce publishes a verdict under its id, then notes it in the ledger. When the stream holds a verdict of that id already, that one is
+// the truth, and it is what ledger and log tell.
+func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
+	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts}
+	limit := int(b.nc.MaxPayload())
+	var ack *jetstream.PubAck
+	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {
+		m := b.event(v, limit)
+		ack, err = b.js.PublishMsg(ctx, m)
+		if tooLarge(err) && limit > 1024 { // the stream may take less than the server
+			limit /= 2
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	rec.Sequence = ack.Sequence
+	if ack.Duplicate {
+		if stored, ok := b.stored(ctx, ack.Sequence, v.ID); ok {
+			rec = stored
+		}
+	}
+	if v.Reason != relay.ReasonMalformed {
+		if err := b.note(ctx, v.Call.Key(), rec); err != nil {
+			return err
+		}
+	}
+	b.observe(Settlement{Outcome: v, Verdict: &rec, Repeat: ack.Duplicate})
+	return nil
+}
+
+// stored reads which verdict the stream holds under an id.
+func (b *Bus) stored(ctx context.Context, sequence uint64, id string) (relay.Record, bool) {
+	var raw *jetstream.RawStreamMsg
+	err := b.persist(ctx, "read a verdict", func(ctx context.Context) error {
+		s, err := b.js.Stream(ctx, b.cfg.verdictStream())
+		if err != nil {
+			return err
+		}
+		raw, err = s.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // an operator has purged it
+			return fmt.Errorf("%w: %w", errFinal, err)
+		}
+		return err
+	})
+	if err != nil {
+		return relay.Record{}, false
+	}
+	rec := relay.Record{ID: id, At: raw.Time.UTC(), Sequence: sequence}
+	for _, k := range []relay.Kind{relay.KindReady, relay.KindAbsent, relay.KindFailed} {
+		if raw.Subject == b.cfg.verdict(k) {
+			rec.Verdict = k
+		}
+	}
+	var body struct {
+		Reason   string `json:"reason"`
+		Requests int    `json:"requests"`
+		Attempts int    `json:"attempts"`
+		Data     *struct {
+			Reason   string `json:"reason"`
+			Requests int    `json:"requests"`
+			Attempts int    `json:"attempts"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(raw.Data, &body) == nil {
+		rec.Reason, rec.Requests, rec.Attempts = body.Reason, body.Requests, body.Attempts
+		if body.Data != nil {
+			rec.Reason, rec.Requests, rec.Attempts = body.Data.Reason, body.Data.Requests, body.Data.Attempts
+		}
+	}
+	return rec, true
+}
+
+func (b *Bus) observe(s Settlement) {
+	if b.cfg.Observe != nil {
+		b.cfg.Observe(s)
+	}
+}

@@ -1,0 +1,66 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"voicemail-relay/internal/relay"
+)
+
+// Stats is how much waits, read from NATS.
+type Stats struct {
+	Lag         uint64            // calls in call.ended that no replica has taken yet
+	Waiting     uint64            // calls in the work stream: appointments and lines
+	Lines       map[string]uint64 // of those, by account: due, and standing in line
+	Oldest      time.Duration     // since the longest unmoved call was put into the work stream; 0 when none waits
+	DeadLetters uint64            // voicemail.failed in the verdicts' stream
+}
+
+// Stats reads them; several round trips, for a look every few seconds. Before Run has found its streams it is an error.
+func (b *Bus) Stats(ctx context.Context) (Stats, error) {
+	st := Stats{Lines: map[string]uint64{}}
+	b.mu.Lock()
+	calls := b.calls
+	b.mu.Unlock()
+	if calls == "" {
+		return st, errors.New("the streams are not known yet")
+	}
+	c, err := b.js.Consumer(ctx, calls, b.cfg.durable())
+	if err != nil {
+		return st, err
+	}
+	st.Lag = c.CachedInfo().NumPending
+	work, err := b.js.Stream(ctx, b.cfg.workStream())
+	if err != nil {
+		return st, err
+	}
+	if s := work.CachedInfo().State; s.Msgs > 0 {
+		st.Waiting, st.Oldest = s.Msgs, time.Since(s.FirstTime)
+	}
+	for _, a := range b.cfg.Accounts {
+		for _, class := range relay.Classes() {
+			c, err := b.js.Consumer(ctx, b.cfg.workStream(), b.cfg.lineConsumer(relay.Token(a.Name), class))
+			if err != nil {
+				return st, err
+			}
+			st.Lines[a.Name] += c.CachedInfo().NumPending
+		}
+	}
+	v, err := b.js.Stream(ctx, b.cfg.verdictStream())
+	if err != nil {
+		return st, err
+	}
+	failed := b.cfg.verdict(relay.KindFailed)
+	info, err := v.Info(ctx, jetstream.WithSubjectFilter(failed))
+	if err != nil {
+		return st, err
+	}
+	st.DeadLetters = info.State.Subjects[failed]
+	return st, nil
+}
+
+// InFlight is how many deliveries are in this process's hands.
+func (b *Bus) InFlight() int { return b.flight.count() }

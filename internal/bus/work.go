@@ -1,0 +1,115 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"voicemail-relay/internal/relay"
+)
+
+// historyHeader carries a call's history, as JSON, through the work stream.
+const historyHeader = "Voicemail-Relay-History"
+
+// hop is the furthest that an appointment is dated ahead; longer waits take several. So one that is over a minute past its date, anywhere
+// in the stream, is stuck.
+const hop = 10 * time.Minute
+
+// delivery takes a due call into hand. It is not ok when that session is in hand already: whoever has it settles it.
+func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
+	md, err := m.Metadata()
+	if err != nil {
+		return waiting{}, false
+	}
+	p, ok := b.cfg.placeOf(m.Subject)
+	if !ok {
+		return waiting{}, false
+	}
+	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, p.key)
+	if other != nil {
+		return waiting{}, false // handed out again after ack_wait, should it still be needed
+	}
+	d := relay.Delivery{
+		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
+			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
+		Line: true, Queued: md.Timestamp, Deliveries: md.NumDelivered,
+	}
+	d.Call, d.Err = relay.Parse(d.Event)
+	if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &d.History) != nil || d.History.ID == "" {
+		d.History = relay.History{ID: p.key, FirstSeen: d.Stored, EndedAt: d.Call.EndedAt}
+	}
+	return waiting{fl: fl, d: d}, true
+}
+
+// later puts a call into its account's line: at once when its time has come and it is new there, otherwise by an appointment. It folds
+// the delivery when the session is on its way already.
+func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later) (repeat bool, err error) {
+	p := place{account: relay.Token(l.Account), class: l.Class, key: l.Call.Key()}
+	history, err := json.Marshal(l.History)
+	if err != nil {
+		return false, err
+	}
+	m := nats.NewMsg(b.cfg.due(p))
+	m.Data = d.Body
+	m.Header.Set(historyHeader, string(history))
+	setTrace(m.Header, l.Call.Trace)
+	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence", "0")
+	// A fresh call begins its session's chain only where there is none; a call of the line only ever competes with its own next
+	// appointment, so that a repeat cannot take its slot and lose its history.
+	chain := b.cfg.place("*", place{account: "*", class: "*", key: p.key})
+	if d.Line {
+		chain = b.cfg.wait(place{account: "*", class: "*", key: p.key})
+	}
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", chain)
+	if now := time.Now(); d.Line || l.At.After(now) {
+		m.Subject = b.cfg.wait(p)
+		m.Header.Set("Nats-Schedule", "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
+		m.Header.Set("Nats-Schedule-Target", b.cfg.due(p))
+	}
+	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
+		_, err := b.js.PublishMsg(ctx, m)
+		switch {
+		case exists(err):
+			repeat = true
+			return nil
+		case tooLarge(err):
+			return fmt.Errorf("%w: %w", errFinal, err)
+		}
+		return err
+	})
+	return repeat && !d.Line, err
+}
+
+// tooLargeToKeep is the verdict on a call that fits call.ended, but not the work stream with its history beside it.
+func tooLargeToKeep(d relay.Delivery, l relay.Later) *relay.Verdict {
+	return &relay.Verdict{Kind: relay.KindFailed, Reason: relay.ReasonUndeliverable, ID: l.History.ID, Call: l.Call, Account: l.Account, At: d.Now,
+		FirstSeen: l.History.FirstSeen, Attempts: l.History.Attempts, Requests: l.History.Requests,
+		Error: "the event is too large for the NATS server with its history beside it; raise max_payload"}
+}
+
+func isFinal(err error) bool { return errors.Is(err, errFinal) }
+
+func setTrace(h nats.Header, t relay.Trace) {
+	if t.Parent != "" {
+		h["traceparent"] = []string{t.Parent}
+	}
+	if t.State != "" {
+		h["tracestate"] = []string{t.State}
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// ours says whether a subject is one of the work stream's.
+func (n Names) ours(subject string) bool { return strings.HasPrefix(subject, n.workSubject()+".") }

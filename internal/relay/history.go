@@ -1,0 +1,83 @@
+package relay
+
+import "time"
+
+// A History is what a call has been through. It travels with the call's message, as JSON in a header of the relay's own, because the
+// server's own delivery count does not survive its crash.
+type History struct {
+	ID        string    `json:"id"` // under which the verdict will be published
+	FirstSeen time.Time `json:"firstSeen"`
+	EndedAt   time.Time `json:"endedAt"`
+	Due       time.Time `json:"due,omitzero"`      // not to be asked for before
+	Attempts  int       `json:"attempts,omitzero"` // deliveries that asked
+	Requests  int       `json:"requests,omitzero"` // HTTP requests, quick retries included
+
+	SeenAt     time.Time   `json:"seenAt,omitzero"` // when a recording was first seen
+	Recordings []Recording `json:"recordings,omitempty"`
+	Status     string      `json:"status,omitempty"` // the latest good answer's
+
+	Troubles     int       `json:"troubles,omitzero"`     // troubled answers since the last good one
+	TroubleSince time.Time `json:"troubleSince,omitzero"` // moved on by the time that the call could not be asked for
+	StillSince   time.Time `json:"stillSince,omitzero"`   // its account refused or wanted a pause: the clock of give_up_after may stand still from here
+}
+
+// Seen says whether a recording was ever seen: such a call ends ready, whatever comes.
+func (h History) Seen() bool { return !h.SeenAt.IsZero() }
+
+// resumed is the history at the moment of a request: the clock of give_up_after stood still while the call stood in line (for budget, or
+// behind a closed account), and since the account refused it if this is the probe that tries again.
+func (h History) resumed(d Delivery) History {
+	if h.TroubleSince.IsZero() {
+		return h
+	}
+	from := d.Now
+	if d.Line && !d.Queued.IsZero() && d.Queued.Before(from) {
+		from = d.Queued
+	}
+	if d.Probe && !h.StillSince.IsZero() && h.StillSince.Before(from) {
+		from = h.StillSince
+	}
+	h.TroubleSince = h.TroubleSince.Add(d.Now.Sub(from))
+	h.StillSince = time.Time{}
+	return h
+}
+
+// asked counts an answer in.
+func (h History) asked(a Answer) History {
+	h.Attempts++
+	h.Requests += a.Requests
+	return h
+}
+
+// troubled starts or continues the clock of give_up_after.
+func (h History) troubled(a Answer) History {
+	h.Troubles++
+	if h.TroubleSince.IsZero() {
+		h.TroubleSince = a.Asked
+	}
+	if kindOf(a.Err) == Refused || retryAfter(a.Err) > 0 {
+		h.StillSince = a.At
+	}
+	return h
+}
+
+// good forgets trouble, and keeps what was seen.
+func (h History) good(a Answer) History {
+	h.Troubles, h.TroubleSince, h.StillSince = 0, time.Time{}, time.Time{}
+	h.Status = a.Voicemail.Status
+	if len(a.Voicemail.Recordings) > 0 {
+		h.Recordings = kept(a.Voicemail.Recordings)
+		if !h.Seen() {
+			h.SeenAt = a.At
+		}
+	}
+	return h
+}
+
+// kept bounds what a history carries: it has to fit a message's header beside the event. One recording is the rule; 16 of 2 KB are 32 KB.
+func kept(rs []Recording) []Recording {
+	if len(rs) > 16 {
+		rs = rs[:16]
+	}
+	return rs
+}

@@ -1,0 +1,88 @@
+package relay
+
+import (
+	"slices"
+	"time"
+)
+
+// An Outcome is what is to be done with a delivery: a *Verdict, Later or Fold.
+type Outcome interface{ outcome() }
+
+// Fold says that the delivery repeats a call that is settled or on its way: nothing is published, and nothing asked.
+type Fold struct {
+	Call Call
+	Why  string
+}
+
+// Later says that the call is to be handed in again: at a time, or, when that has come, as soon as its account's line gets to it.
+type Later struct {
+	Call    Call
+	Account string
+	At      time.Time
+	Class   Class
+	History History
+	Why     string // out of a closed set
+}
+
+// Class is the line within an account that a call stands in, best first.
+type Class string
+
+const (
+	ClassSeen  Class = "seen"  // its recording was seen, only the text is awaited: the request that is most likely to bring something
+	ClassFirst Class = "first" // never asked for yet
+	ClassAgain Class = "again"
+	ClassLast  Class = "last" // the improbable final request before absent
+)
+
+// Classes lists every class, best first.
+func Classes() []Class { return []Class{ClassSeen, ClassFirst, ClassAgain, ClassLast} }
+
+func (*Verdict) outcome() {}
+func (Later) outcome()    {}
+func (Fold) outcome()     {}
+
+// later places a call in its line.
+func (v verdicts) later(at time.Time, h History, why string) Later {
+	h.Due = at
+	class := ClassAgain
+	switch {
+	case h.Seen():
+		class = ClassSeen
+	case h.Requests == 0:
+		class = ClassFirst
+	case at.Sub(h.EndedAt) >= v.policy.RecordingFor && h.Troubles == 0:
+		class = ClassLast
+	}
+	return Later{Call: v.call, Account: v.account, At: at, Class: class, History: h, Why: why}
+}
+
+func (v verdicts) verdict(kind Kind, now time.Time, r Reason) *Verdict {
+	h := v.history
+	return &Verdict{Kind: kind, Reason: r, ID: h.ID, Call: v.call, Account: v.account, At: now,
+		FirstSeen: h.FirstSeen, Attempts: h.Attempts, Requests: h.Requests}
+}
+
+// ready tells what was seen, without text.
+func (v verdicts) ready(now time.Time) *Verdict {
+	r := v.verdict(KindReady, now, "")
+	r.Recordings = slices.Clone(v.history.Recordings)
+	r.TranscriptStatus = TranscriptTimedOut
+	if !v.transcription {
+		r.TranscriptStatus = TranscriptOff
+	}
+	return r
+}
+
+func (v verdicts) absent(now time.Time, r Reason) *Verdict { return v.verdict(KindAbsent, now, r) }
+
+func (v verdicts) failed(now time.Time, r Reason, text string) *Verdict {
+	f := v.verdict(KindFailed, now, r)
+	f.Error = text
+	return f
+}
+
+// malformed is the verdict on an event that is no call: the original bytes, under an id of the event's own.
+func malformed(d Delivery) *Verdict {
+	return &Verdict{Kind: KindFailed, Reason: ReasonMalformed, ID: Token("malformed\n" + d.ID), Call: d.Call, At: d.Now, FirstSeen: d.Stored,
+		Error: d.Err.Error(), Raw: d.Body, isRaw: true}
+}

@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"time"
+)
+
+// A Policy says how long to wait. It is pure: asked twice, it answers the same.
+type Policy struct {
+	First         time.Duration // after the call ended, before the first request
+	Max           time.Duration // between two requests while nothing is there yet
+	RecordingFor  time.Duration // nothing there in a request made this long after the call ended: absent
+	TranscriptFor time.Duration // after the recording was first seen: ready without text
+	RetryFirst    time.Duration // after the first trouble; doubles
+	RetryMax      time.Duration
+	GiveUpAfter   time.Duration // of trouble: failed
+}
+
+// due is when a call may next be asked for.
+func (p Policy) due(c Call, h History) time.Time {
+	if !h.Due.IsZero() {
+		return h.Due
+	}
+	return c.EndedAt.Add(p.First + spread(p.First/20, c.Key(), 0))
+}
+
+// nextLook plans the next request for something that is not there yet. Media's lag has a long tail, so the age of what is waited for
+// doubles from request to request (a request at 15 s is followed by one at 30 s, 1 min, 2 min), with at most Max between two, and what
+// remains to the deadline is divided evenly: with the defaults 15 s, 30 s, 1, 2, 4, 6, 8, 10 min, eight requests for a call that left
+// nothing. The last one is at the deadline. Jitter shortens nothing below its due and passes neither Max nor the deadline by more than a
+// hundredth of the whole.
+func (p Policy) nextLook(key string, n int, now, since time.Time, until time.Duration) (at time.Time, last bool) {
+	deadline := since.Add(until)
+	rest := deadline.Sub(now)
+	if rest <= 0 {
+		return now, true
+	}
+	elapsed := now.Sub(since)
+	gap := min(max(elapsed, p.First, time.Second), p.Max)
+	gap = max(min(gap+spread(gap/20, key, n), p.Max), time.Millisecond)
+	steps := (rest + gap - 1) / gap
+	if steps <= 1 {
+		return deadline.Add(spread(until/100, key, n)), true
+	}
+	return now.Add(rest / steps), false
+}
+
+// nextTry plans the next request after trouble: RetryFirst, doubled each time up to RetryMax, less up to a fifth of jitter, so that calls
+// that failed together do not come back together.
+func (p Policy) nextTry(key string, n int, now time.Time) time.Time {
+	gap := p.RetryMax
+	if shift := max(n-1, 0); shift < 40 && p.RetryFirst<<shift > 0 {
+		gap = min(p.RetryFirst<<shift, p.RetryMax)
+	}
+	return now.Add(gap - spread(gap/5, key, n))
+}
+
+// spread returns a part of d that depends on the call and the count alone: jitter that a pure function may have.
+func spread(d time.Duration, key string, n int) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(key))
+	_ = binary.Write(h, binary.LittleEndian, int64(n))
+	// FNV's low bits of similar inputs differ more than its high ones.
+	return time.Duration(uint64(d) * (h.Sum64() % 1024) / 1024)
+}

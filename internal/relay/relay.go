@@ -1,0 +1,146 @@
+// Package relay decides what becomes of an ended call: what to ask, when to ask again, and which verdict it gets.
+//
+// It owns the words of the trade (Call, Voicemail, History, Verdict) and every policy. It knows neither NATS nor HTTP: values come in, values
+// go out. Decide and all that it calls are pure; Relay.Handle is the one place that calls the small interfaces declared here.
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Source asks SmartAssist once for a call's voicemail.
+type Source interface {
+	// Voicemail makes one request, and a quick further one for a dropped connection or a 5xx blip as long as again grants it: each further
+	// request costs the account one of its budget. It returns how many requests were made, also beside an error. An error that is not a
+	// *Trouble is treated as trouble of the forgiving kind: it is retried.
+	Voicemail(ctx context.Context, c Call, again func() bool) (v Voicemail, requests int, err error)
+}
+
+// A Ledger remembers what became of each session.
+type Ledger interface {
+	// Settled returns the record of a session's latest verdict, by Call.Key. It blocks until it knows; the error is ctx's.
+	Settled(ctx context.Context, key string) (Record, bool, error)
+}
+
+// A Record is what the ledger keeps about a settled session.
+type Record struct {
+	ID       string    `json:"id"` // the verdict's id: the session's key, or key/r<k> for its k-th replay
+	Verdict  Kind      `json:"verdict"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`
+	Requests int       `json:"requests"`
+	Attempts int       `json:"attempts"`
+	Sequence uint64    `json:"seq"` // of the verdict in its stream
+}
+
+// A Purse is what an account may spend: seats for requests under way, and its requests a minute.
+type Purse interface {
+	// TryTake takes a seat for a request if one may be made at once, without a budget to stand in line for. Give returns it.
+	TryTake() bool
+	Give()
+	// Spend takes the budget for one further request within a seat already held.
+	Spend() bool
+	// Answered, Refused and Paused tell the purse what the API said of the account: it serves, it refuses the credentials, it wants
+	// nothing before a time.
+	Answered()
+	Refused()
+	Paused(until time.Time)
+}
+
+// A Delivery is a call as it is handed in: fresh from call.ended, or out of the line with its history.
+type Delivery struct {
+	Event
+	Call       Call      // what Parse made of the event
+	Err        error     // Parse's
+	Line       bool      // out of the relay's own line; else fresh
+	History    History   // zero when fresh
+	Queued     time.Time // when it entered the line, or was stored
+	Deliveries uint64    // how often it was handed out, this time included
+	Granted    bool      // a seat and a request of the budget are held for it
+	Probe      bool      // it is the one call that tries whether a refused account works again
+	Now        time.Time
+}
+
+// MaxDeliveries is how often an event may be handed out without being settled before it is taken for the cause of a crash loop.
+const MaxDeliveries = 20
+
+// A Relay handles deliveries. All fields are required; Now is the clock.
+type Relay struct {
+	Accounts Accounts
+	Ledger   Ledger
+	Policy   Policy
+	Now      func() time.Time
+}
+
+// Handle decides about one delivery and returns what to do with it. An error means that ctx ended first and that nothing was decided.
+func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
+	c := d.Call
+	if d.Err != nil {
+		return malformed(d), nil
+	}
+	h := d.History
+	if !d.Line {
+		h = History{FirstSeen: d.Stored, EndedAt: c.EndedAt, ID: c.verdictID()}
+	}
+	c.EndedAt = h.EndedAt
+	acct := r.Accounts.For(c.Bot)
+	if h.Requests == 0 { // a call that cost something has been looked up before
+		rec, found, err := r.Ledger.Settled(ctx, c.Key())
+		switch {
+		case err != nil:
+			return nil, err
+		case found && !newerID(h.ID, rec.ID):
+			return Fold{Call: c, Why: "settled before"}, nil
+		}
+	}
+	v := verdicts{call: c, history: h, account: acct.Name, policy: r.Policy, transcription: acct.Transcription}
+	switch {
+	case d.Deliveries > MaxDeliveries && h.Seen():
+		return v.ready(d.Now), nil
+	case d.Deliveries > MaxDeliveries:
+		return v.failed(d.Now, ReasonUndeliverable, "handed out over 20 times without being settled: it seems to stop the program that handles it"), nil
+	case c.Hint == HintNone:
+		return v.absent(d.Now, ReasonHint), nil
+	case acct.Source == nil:
+		return v.failed(d.Now, ReasonRejected, "no account serves this bot: add it to accounts, or set smartassist"), nil
+	}
+	if due := r.Policy.due(c, h); d.Now.Before(due) {
+		return v.later(due, h, "not yet due"), nil
+	}
+	if d.Line && !d.Granted { // its account is closed: only what was seen can be told
+		return v.unasked(d.Now), nil
+	}
+	if !d.Line {
+		if !acct.Purse.TryTake() {
+			return v.later(d.Now, h, "in line"), nil
+		}
+		defer acct.Purse.Give()
+	}
+	v.history = h.resumed(d)
+	a := Answer{Asked: d.Now}
+	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, c, acct.Purse.Spend)
+	a.At = r.Now()
+	if ctx.Err() != nil && a.Err != nil {
+		return nil, context.Cause(ctx)
+	}
+	tell(acct.Purse, a)
+	return v.decide(a), nil
+}
+
+// tell passes on what an answer says of the account as a whole.
+func tell(p Purse, a Answer) {
+	var t *Trouble
+	switch {
+	case a.Err == nil:
+		p.Answered()
+	case !errors.As(a.Err, &t):
+	case t.Kind == Refused:
+		p.Refused()
+	case t.RetryAfter > 0:
+		p.Paused(a.At.Add(t.RetryAfter))
+	case t.Kind == Rejected || t.Status != 0: // it answers: the credentials are good
+		p.Answered()
+	}
+}

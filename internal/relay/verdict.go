@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Kind is what became of a call.
+type Kind string
+
+const (
+	KindReady  Kind = "ready"
+	KindAbsent Kind = "absent"
+	KindFailed Kind = "failed"
+)
+
+// Reason says why a call ended absent or failed: a closed set.
+type Reason string
+
+const (
+	ReasonNoneRecorded  Reason = "none_recorded" // absent: nothing there in time
+	ReasonHint          Reason = "hint"          // absent: the publisher said so
+	ReasonMalformed     Reason = "malformed"     // failed: the event is no call
+	ReasonRejected      Reason = "rejected"      // failed: the API's final no
+	ReasonGaveUp        Reason = "gave_up"       // failed: trouble outlasted retry.give_up_after
+	ReasonUndeliverable Reason = "undeliverable" // failed: handed out over 20 times without being settled
+)
+
+// A Verdict is what became of a call, and the event that tells it.
+type Verdict struct {
+	Kind      Kind
+	Reason    Reason // "" for ready
+	ID        string // stable: the same verdict has the same id, and a session's first verdict has its key as id, whatever it is
+	Call      Call   // of a malformed event only the ids that could be read
+	Account   string
+	At        time.Time
+	FirstSeen time.Time
+	Attempts  int // deliveries that asked
+	Requests  int
+
+	Recordings       []Recording // ready: at least one
+	Transcript       string
+	TranscriptStatus TranscriptStatus
+	Language         string
+	Transcriptions   []Transcription
+
+	Error string // failed: one human line without secrets
+	Raw   []byte // malformed: the event's bytes
+	isRaw bool
+}
+
+// transcribe adds the text that came, if it is wanted.
+func (v *Verdict) transcribe(ts []Transcription, wanted bool) {
+	if !wanted {
+		return
+	}
+	v.Transcriptions = inOrder(ts)
+	v.Transcript, v.Language = joined(v.Transcriptions)
+	v.TranscriptStatus = TranscriptCompleted
+	if v.Transcript == "" {
+		v.TranscriptStatus = TranscriptEmpty
+	}
+}
+
+// Body writes the event's JSON as the schemas describe it, in at most limit bytes as far as that can be had (0: no limit). Text is what
+// gives way: first the single messages, then the end of the transcript, and the status says so; of a malformed event the end of the raw
+// bytes. Only then further recordings and the publisher's own fields go.
+func (v *Verdict) Body(limit int) []byte {
+	b := v.body()
+	if limit <= 0 || len(b) <= limit {
+		return b
+	}
+	short := *v
+	if v.isRaw {
+		over := len(b) + len(`,"rawSize":65536,"rawTruncated":true`) + 16 - limit
+		short.Raw = v.Raw[:max(0, len(v.Raw)-(over+3)/4*3-3)]
+		return short.bodyOf(len(v.Raw))
+	}
+	if v.Kind == KindReady && v.Transcript != "" {
+		short.TranscriptStatus, short.Transcriptions = TranscriptTruncated, nil
+		for b = short.body(); len(b) > limit && short.Transcript != ""; b = short.body() {
+			short.Transcript = cut(short.Transcript, max(0, len(short.Transcript)-max(len(b)-limit, 16)))
+		}
+	}
+	if len(b) > limit && len(short.Recordings) > 1 {
+		short.Recordings = short.Recordings[:1]
+		b = short.body()
+	}
+	if len(b) > limit {
+		short.Call.Fields = nil
+		b = short.body()
+	}
+	return b
+}
+
+// cut shortens a text to at most n bytes, between characters.
+func cut(s string, n int) string {
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func (v *Verdict) body() []byte { return v.bodyOf(len(v.Raw)) }
+
+func (v *Verdict) bodyOf(rawSize int) []byte {
+	var w writer
+	w.open()
+	w.some("botId", v.Call.Bot)
+	w.some("sessionId", v.Call.Session)
+	switch v.Kind {
+	case KindReady:
+		v.readyBody(&w)
+	case KindAbsent:
+		w.text("reason", string(v.Reason))
+		w.raw("call", fields(v.Call))
+		w.text("endedAt", stamp(v.Call.EndedAt))
+		w.text("absentAt", stamp(v.At))
+		w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
+	case KindFailed:
+		w.text("reason", string(v.Reason))
+		w.text("error", v.Error)
+		w.raw("attempts", strconv.AppendInt(nil, int64(v.Attempts), 10))
+		w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
+		w.text("firstSeen", stamp(v.FirstSeen))
+		w.text("failedAt", stamp(v.At))
+		if !v.isRaw {
+			w.raw("call", fields(v.Call))
+			break
+		}
+		w.text("raw", base64.StdEncoding.EncodeToString(v.Raw))
+		if rawSize > len(v.Raw) {
+			w.raw("rawSize", strconv.AppendInt(nil, int64(rawSize), 10))
+			w.raw("rawTruncated", []byte("true"))
+		}
+	}
+	w.close()
+	return w.buf
+}
+
+func (v *Verdict) readyBody(w *writer) {
+	w.text("transcript", v.Transcript)
+	w.text("transcriptStatus", string(v.TranscriptStatus))
+	w.some("language", v.Language)
+	if len(v.Recordings) > 0 {
+		r := v.Recordings[0]
+		w.text("fileUrl", r.FileURL)
+		w.text("fileName", r.FileName)
+		w.some("fileUrlExpiresAt", stamp(r.ExpiresAt))
+	}
+	w.raw("recordings", list(v.Recordings, func(w *writer, r Recording) {
+		w.text("fileName", r.FileName)
+		w.text("fileUrl", r.FileURL)
+		w.some("expiresAt", stamp(r.ExpiresAt))
+	}))
+	w.raw("transcriptions", list(v.Transcriptions, func(w *writer, t Transcription) {
+		w.text("id", t.ID)
+		w.text("text", t.Text)
+		w.some("language", t.Language)
+		w.some("createdOn", t.CreatedOn)
+		w.some("authorId", t.AuthorID)
+		w.some("authorType", t.AuthorType)
+	}))
+	w.raw("call", fields(v.Call))
+	w.text("endedAt", stamp(v.Call.EndedAt))
+	w.text("readyAt", stamp(v.At))
+	w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
+}
+
+func list[T any](items []T, write func(*writer, T)) []byte {
+	w := writer{buf: []byte{'['}}
+	for i, item := range items {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.open()
+		write(&w, item)
+		w.close()
+	}
+	return append(w.buf, ']')
+}
+
+func fields(c Call) []byte {
+	if len(c.Fields) == 0 {
+		return []byte("{}")
+	}
+	return c.Fields
+}
+
+// stamp writes a time as RFC 3339 in UTC; "" for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
