@@ -101,14 +101,15 @@ func (v verdicts) troubled(a Answer) Outcome {
 
 // unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time.
 func (v verdicts) unasked(now time.Time) Outcome {
-	if v.history.Seen() && !now.Before(v.deadline()) {
+	h := v.history
+	if !h.Seen() {
+		return v.later(now, h, "account closed")
+	}
+	at, last := v.policy.nextLook(v.call.Key(), h.Requests, now, h.SeenAt, v.policy.TranscriptFor)
+	if last && !at.After(now) {
 		return v.ready(now)
 	}
-	at := v.deadline()
-	if !v.history.Seen() {
-		at = now
-	}
-	return v.later(at, v.history, "account closed")
+	return v.later(at, h, "account closed")
 }
 
 // deadline is when a call whose recording was seen is told.

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/relay"
+	"voicemail-relay/internal/settings"
+)
+
+// publishing is what publish was asked for.
+type publishing struct {
+	bot, session  string
+	again, asJSON bool
+	ended, data   string
+	voicemail     string
+	fields        []string
+}
+
+func (a *app) publishCommand() *cobra.Command {
+	var p publishing
+	cmd := &cobra.Command{
+		Use:   "publish BOT SESSION",
+		Short: "Announce an ended call",
+		Long: `Publish announces an ended call on call.ended and waits until its stream has confirmed it. A session that is settled already is not
+asked for again, unless with --again.`,
+		Example: `  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001
+  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001 --field queue=sales --ended-at 2026-11-24T10:00:00Z
+  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001 --again`,
+		Annotations: map[string]string{usesSettings: "y"},
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef("publish takes BOT and SESSION, got %d arguments", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := a.load(cmd, settings.NeedNATS)
+			if err != nil {
+				return err
+			}
+			p.bot, p.session = args[0], args[1]
+			body, err := p.body(a.stdin)
+			if err != nil {
+				return err
+			}
+			return a.publish(cmd.Context(), e.Settings, p, body)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&p.again, "again", false, "ask once more for a settled session")
+	f.StringVar(&p.ended, "ended-at", "", "when the call ended, RFC 3339 (default: now)")
+	f.StringVar(&p.voicemail, "voicemail", "", "what is known: true (one was left) or false (none)")
+	f.StringArrayVar(&p.fields, "field", nil, "a field of your own, name=text; may be repeated")
+	f.StringVar(&p.data, "data", "", "fields of your own as a JSON object; - reads it from standard input")
+	f.BoolVar(&p.asJSON, "json", false, "print the result as JSON")
+	return cmd
+}
+
+// body writes the event.
+func (p publishing) body(stdin io.Reader) ([]byte, error) {
+	for name, id := range map[string]string{"BOT": p.bot, "SESSION": p.session} {
+		if err := relay.CheckID(id); err != nil {
+			return nil, usagef("%s %w", name, err)
+		}
+	}
+	event := map[string]any{}
+	if p.data == "-" {
+		b, err := io.ReadAll(io.LimitReader(stdin, relay.MaxBody+1))
+		if err != nil {
+			return nil, err
+		}
+		p.data = string(b)
+	}
+	if p.data != "" {
+		dec := json.NewDecoder(strings.NewReader(p.data))
+		dec.UseNumber()
+		if err := dec.Decode(&event); err != nil {
+			return nil, usagef("--data: not a JSON object")
+		}
+	}
+	for _, f := range p.fields {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok || name == "" {
+			return nil, usagef("--field: give name=text")
+		}
+		event[name] = value
+	}
+	event["botId"], event["sessionId"] = p.bot, p.session
+	if p.ended != "" {
+		if _, err := time.Parse(time.RFC3339, p.ended); err != nil {
+			return nil, usagef("--ended-at: %q is not RFC 3339, such as 2026-11-24T10:00:00Z", p.ended)
+		}
+		event["endedAt"] = p.ended
+	}
+	switch p.voicemail {
+	case "":
+	case "true", "false":
+		event["voicemail"] = p.voicemail == "true"
+	default:
+		return nil, usagef("--voicemail: true or false, got %q", p.voicemail)
+	}
+	body, err := json.Marshal(event)
+	if err == nil && len(body) > relay.MaxBody {
+		err = usagef("the event has %d bytes, more than %d", len(body), relay.MaxBody)
+	}
+	return body, err
+}
+
+func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, body []byte) error {
+	if strings.ContainsAny(s.Calls.Subject, "*>") {
+		return usagef("calls.subject %s has wildcards: set it to the subject to publish on", s.Calls.Subject)
+	}
+	nc, err := connect(ctx, s, "publish")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	m := nats.NewMsg(s.Calls.Subject)
+	m.Data = body
+	key := relay.Call{Bot: p.bot, Session: p.session}.Key()
+	if p.again {
+		l, err := bus.OpenLedger(ctx, js, names(s))
+		if err != nil {
+			return err
+		}
+		rec, found, err := l.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+		if found {
+			m.Header.Set(relay.ReplayHeader, strconv.Itoa(relay.Replays(rec.ID)+1))
+		}
+	}
+	ack, err := js.PublishMsg(ctx, m)
+	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
+		return fmt.Errorf("no stream holds %s: run voicemail-relay setup", s.Calls.Subject)
+	}
+	if err != nil {
+		return fmt.Errorf("publish on %s: %w", s.Calls.Subject, err)
+	}
+	if p.asJSON {
+		out, _ := json.Marshal(map[string]any{"stream": ack.Stream, "seq": ack.Sequence, "duplicate": ack.Duplicate})
+		fmt.Fprintln(a.stdout, string(out))
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "published on %s: stream %s, sequence %d\n", s.Calls.Subject, ack.Stream, ack.Sequence)
+	return nil
+}

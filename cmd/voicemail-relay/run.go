@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/settings"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Run the relay",
+		Long: `Run takes calls and settles them until it is told to stop (SIGTERM: it finishes what is under way within shutdown_grace).
+
+With --nats.embedded --nats.store_dir DIR it brings a NATS server of its own, on loopback at nats.url's port, for a small site.`,
+		Example: `  voicemail-relay run --config relay.yaml
+  voicemail-relay run --config relay.yaml --nats.embedded --nats.store_dir /var/lib/voicemail-relay`,
+		Args: noArgs, Annotations: map[string]string{usesSettings: "y"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e, err := a.load(cmd, settings.NeedAccount)
+			if err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), e.Settings)
+		},
+	}
+}
+
+// serve runs the relay until ctx ends.
+func (a *app) serve(ctx context.Context, s settings.Settings) error {
+	log := logger(a.stderr, s.Log)
+	defer func() { _ = log.Sync() }()
+	dial := dialing(s.NATS, "run", log)
+	dial.Wait = true
+	if s.NATS.Embedded {
+		server, err := embed(s.NATS)
+		if err != nil {
+			return err
+		}
+		defer server.Shutdown()
+		dial.Options = append(dial.Options, nats.InProcessServer(server))
+		log.Info("nats server embedded", zap.String("url", server.URL()), zap.String("store_dir", s.NATS.StoreDir))
+	}
+	nc, err := bus.Dial(dial)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	d, err := wire(s, nc, log, nil)
+	if err != nil {
+		return err
+	}
+	l, err := listen(s.HTTP.Addr)
+	if err != nil {
+		return err
+	}
+	log.Info("voicemail-relay starts", zap.String("version", version()), zap.String("http", "http://"+l.Addr().String()), zap.String("calls", s.Calls.Subject), zap.String("ready", s.Ready.Subject))
+
+	// The ops endpoints outlive the bus, so that readiness goes first and is seen to.
+	show, hide := context.WithCancel(context.WithoutCancel(ctx))
+	var shown sync.WaitGroup
+	var opsErr error
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	shown.Go(func() {
+		if opsErr = d.ops().Serve(show, l); opsErr != nil {
+			stop()
+		}
+	})
+	shown.Go(func() { d.level(work) })
+	err = d.bus.Run(work, d.relay)
+	stop()
+	hide()
+	shown.Wait()
+	for _, c := range d.clients {
+		c.Close()
+	}
+	if err = errors.Join(err, opsErr); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	log.Info("voicemail-relay stopped")
+	return nil
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"voicemail-relay/internal/budget"
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/console"
+	"voicemail-relay/internal/natsd"
+	"voicemail-relay/internal/relay"
+	"voicemail-relay/internal/settings"
+	"voicemail-relay/internal/smartassist"
+)
+
+// logger writes to w: JSON lines, or for people at a terminal.
+func logger(w io.Writer, l settings.Log) *zap.Logger {
+	level := zapcore.InfoLevel
+	_ = level.Set(l.Level) // settings have checked it
+	cfg := zap.NewProductionEncoderConfig()
+	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	cfg.EncodeDuration = zapcore.StringDurationEncoder
+	cfg.TimeKey, cfg.MessageKey = "time", "msg"
+	enc := zapcore.NewJSONEncoder(cfg)
+	if l.Format == "console" {
+		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		enc = zapcore.NewConsoleEncoder(cfg)
+	}
+	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), level))
+}
+
+// names are the subjects, streams and durables that settings describe.
+func names(s settings.Settings) bus.Names {
+	return bus.Names{Prefix: s.NATS.Prefix, CallsSubject: s.Calls.Subject, CallsStream: s.Calls.Stream, Durable: s.Calls.Durable, ReadySubject: s.Ready.Subject}
+}
+
+// dialing is how settings reach NATS.
+func dialing(s settings.NATS, name string, log *zap.Logger) bus.Dialing {
+	return bus.Dialing{URL: s.URL, CredentialsFile: s.CredentialsFile, CAFile: s.TLS.CAFile, CertFile: s.TLS.CertFile, KeyFile: s.TLS.KeyFile,
+		Name: "voicemail-relay " + name, Log: log}
+}
+
+// connect reaches NATS for a command that gives up after 5 s.
+func connect(ctx context.Context, s settings.Settings, name string) (*nats.Conn, error) {
+	nc, err := bus.Dial(dialing(s.NATS, name, zap.NewNop()))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := bus.Connected(ctx, nc); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+// embed starts the server that nats.embedded asks for, at nats.url's address.
+func embed(s settings.NATS) (*natsd.Server, error) {
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, fmt.Errorf("nats.url: not a URL")
+	}
+	port, _ := strconv.Atoi(u.Port())
+	if u.Port() == "" {
+		port = nats.DefaultPort
+	}
+	if err := os.MkdirAll(s.StoreDir, 0o700); err != nil {
+		return nil, fmt.Errorf("nats.store_dir: %w", err)
+	}
+	return natsd.Start(natsd.Config{StoreDir: s.StoreDir, Host: u.Hostname(), Port: port, SyncAlways: true})
+}
+
+// A daemon is a relay, wired.
+type daemon struct {
+	bus     *bus.Bus
+	relay   *relay.Relay
+	metrics *console.Metrics
+	purses  map[string]*budget.Purse
+	clients []*smartassist.Client
+}
+
+// wire makes a relay out of settings, on a connection. observe is told about every settlement, beside log and metrics; it may be nil.
+func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, observe func(bus.Settlement)) (*daemon, error) {
+	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}}
+	d.relay = &relay.Relay{Now: time.Now, Policy: relay.Policy{
+		First: s.Wait.First, Max: s.Wait.Max, RecordingFor: s.Wait.RecordingFor, TranscriptFor: s.Wait.TranscriptFor,
+		RetryFirst: s.Retry.First, RetryMax: s.Retry.Max, GiveUpAfter: s.Retry.GiveUpAfter,
+	}}
+	seats := budget.NewSeats(s.Calls.Concurrency)
+	var lines []bus.Account
+	accounts := s.Accounts
+	if s.SmartAssist.BaseURL != "" {
+		accounts = append(accounts[:len(accounts):len(accounts)], s.SmartAssist)
+	}
+	for _, a := range accounts {
+		client, err := smartassist.New(smartassist.Config{
+			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
+			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: s.Retry.First, MaxConns: a.Concurrency,
+			Observe: func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+		})
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		first := min(time.Second, s.Retry.Max)
+		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats,
+			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name)})
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.Name, err)
+		}
+		d.clients = append(d.clients, client)
+		d.purses[a.Name] = purse
+		d.relay.Accounts = append(d.relay.Accounts, relay.Account{Name: a.Name, Bots: a.Bots, Transcription: a.Transcription, Source: client, Purse: purse})
+		lines = append(lines, bus.Account{Name: a.Name, Seats: a.Concurrency, Purse: purse})
+	}
+	journal := console.Journal{Log: log, Metrics: d.metrics}
+	cfg := busConfig(s, log)
+	cfg.Accounts = lines
+	cfg.Observe = func(st bus.Settlement) {
+		switch o := st.Outcome.(type) {
+		case *relay.Verdict:
+			journal.Verdict(o, *st.Verdict, st.Repeat)
+		case relay.Later:
+			journal.Later(o, st.Repeat)
+		case relay.Fold:
+			journal.Fold(o)
+		}
+		if observe != nil {
+			observe(st)
+		}
+	}
+	b, err := bus.New(nc, cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.bus, d.relay.Ledger = b, b
+	return d, nil
+}
+
+func busConfig(s settings.Settings, log *zap.Logger) bus.Config {
+	return bus.Config{Names: names(s), Replicas: s.NATS.Replicas, Provision: s.NATS.Provision, Concurrency: s.Calls.Concurrency, AckWait: s.Calls.AckWait,
+		Structured: s.Ready.Format == "structured", LedgerKeep: s.Ledger.Keep, VerdictsKeep: s.Verdicts.Keep, Grace: s.ShutdownGrace, Log: log}
+}
+
+// tellState logs when an account is closed or opens again, with what to do.
+func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
+	return func(st budget.State, until time.Time) {
+		switch st {
+		case budget.Refused:
+			log.Error("the API refuses an account's credentials: its calls wait, one at a time tries again; check the account's app_id and app_secret, its scope 'SmartAssist Voicemail' and that the app is published",
+				zap.String("account", account), zap.Time("next_try", until))
+		case budget.Paused:
+			log.Warn("the API asked for a pause (Retry-After): the account's calls wait", zap.String("account", account), zap.Time("until", until))
+		case budget.Open:
+			log.Info("the API serves an account again", zap.String("account", account))
+		}
+	}
+}
+
+// ops are the daemon's endpoints.
+func (d *daemon) ops() console.Ops {
+	return console.Ops{Ready: d.bus.Ready, Metrics: d.metrics, Refresh: func() {
+		for name, p := range d.purses {
+			s := p.Snapshot()
+			left := s.Left
+			if s.Limit == 0 {
+				left = -1
+			}
+			d.metrics.Purse(name, s.State.String(), left, s.InFlight)
+		}
+	}}
+}
+
+// level keeps the gauges of what waits, until ctx ends.
+func (d *daemon) level(ctx context.Context) {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		if d.bus.Ready() == nil {
+			try, cancel := context.WithTimeout(ctx, 4*time.Second)
+			if st, err := d.bus.Stats(try); err == nil {
+				d.metrics.Level(console.Level{Lag: st.Lag, Waiting: st.Waiting, DeadLetters: st.DeadLetters, Lines: st.Lines, Oldest: st.Oldest})
+			}
+			cancel()
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// listen opens the ops endpoints' address.
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("http.addr: %w; set another, or port 0 for any", err)
+	}
+	return l, nil
+}
