@@ -97,7 +97,7 @@ func (a *app) demo(ctx context.Context, d demonstrating) (err error) {
 	}
 	defer nc.Close()
 	show := newShow(a.stdout, isTerminal(a.stdout))
-	w, err := wire(e.Settings, nc, zap.NewNop(), show.settled)
+	w, err := wire(e.Settings, nc, zap.NewNop(), extras{observe: show.settled})
 	if err != nil {
 		return err
 	}

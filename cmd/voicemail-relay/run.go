@@ -54,7 +54,7 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 		return err
 	}
 	defer nc.Close()
-	d, err := wire(s, nc, log, nil)
+	d, err := wire(s, nc, log, extras{})
 	if err != nil {
 		return err
 	}

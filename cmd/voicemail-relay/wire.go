@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -90,8 +91,14 @@ type daemon struct {
 	clients []*smartassist.Client
 }
 
-// wire makes a relay out of settings, on a connection. observe is told about every settlement, beside log and metrics; it may be nil.
-func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, observe func(bus.Settlement)) (*daemon, error) {
+// extras are what demo and tests add to a daemon.
+type extras struct {
+	observe   func(bus.Settlement) // told about every settlement, beside log and metrics
+	transport http.RoundTripper    // to the API
+}
+
+// wire makes a relay out of settings, on a connection.
+func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemon, error) {
 	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}}
 	d.relay = &relay.Relay{Now: time.Now, Policy: relay.Policy{
 		First: s.Wait.First, Max: s.Wait.Max, RecordingFor: s.Wait.RecordingFor, TranscriptFor: s.Wait.TranscriptFor,
@@ -107,7 +114,8 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, observe func(bus.
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
 			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: s.Retry.First, MaxConns: a.Concurrency,
-			Observe: func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+			Transport: x.transport,
+			Observe:   func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
@@ -135,8 +143,8 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, observe func(bus.
 		case relay.Fold:
 			journal.Fold(o)
 		}
-		if observe != nil {
-			observe(st)
+		if x.observe != nil {
+			x.observe(st)
 		}
 	}
 	b, err := bus.New(nc, cfg)

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,8 @@ func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin 
 	defer forget()
 	beat := time.NewTicker(pullBeat)
 	defer beat.Stop()
+	last := newTurn(nil)
+	last.pass()
 	for {
 		open := b.flow.open()
 		if isClosed(open) {
@@ -38,8 +41,10 @@ func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin 
 			var message bool
 			if message, lost = p.take(m, time.Now()); message {
 				free--
+				mine := newTurn(last.passed)
+				last = mine
 				begin(func() {
-					b.fresh(work, m, h)
+					b.fresh(work, m, h, mine)
 					landed <- struct{}{}
 				})
 			}
@@ -61,7 +66,8 @@ func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin 
 }
 
 // fresh handles one delivery of call.ended.
-func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler) {
+func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
+	defer t.pass()
 	md, err := m.Metadata()
 	if err != nil {
 		return
@@ -69,7 +75,7 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler) {
 	d := relay.Delivery{
 		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
 			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
-		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(),
+		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
 	}
 	d.Call, d.Err = relay.Parse(d.Event)
 	key := ""
@@ -79,7 +85,7 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler) {
 	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key)
 	switch {
 	case other == nil:
-		b.handle(ctx, h, fl, d)
+		b.handle(ctx, h, fl, d, t)
 	case other.stream == md.Stream && other.sequence == md.Sequence.Stream: // handed out again while it is in hand
 	default: // the session is in hand and will be settled by what is in hand: this repeat has nothing to add
 		b.ack(m)
@@ -88,11 +94,11 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler) {
 }
 
 // handle decides and settles; what neither could be is handed back.
-func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery) {
+func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) {
 	defer b.flight.land(fl)
 	o, err := h.Handle(ctx, d)
 	if err == nil {
-		err = b.settle(ctx, d, o)
+		err = b.settle(ctx, d, o, t)
 	}
 	if err != nil {
 		b.nak(fl.msg)
@@ -113,7 +119,7 @@ func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
 	for _, p := range ps {
 		_ = p.sub.Unsubscribe()
 	}
-	_ = b.nc.FlushTimeout(time.Second) // what the server had sent before it knew is here now
+	b.flush(time.Second) // what the server had sent before it knew is here now
 	for {
 		select {
 		case m := <-msgs:
@@ -123,6 +129,31 @@ func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
 		default:
 			return
 		}
+	}
+}
+
+// A turn keeps calls in their order where they enter a line: each waits for the one before, unless that is being asked for.
+type turn struct {
+	before <-chan struct{} // the channel alone: turns must not hold one another
+	passed chan struct{}
+	once   sync.Once
+}
+
+func newTurn(before <-chan struct{}) *turn { return &turn{before: before, passed: make(chan struct{})} }
+
+// pass lets the next one go first from here on.
+func (t *turn) pass() { t.once.Do(func() { close(t.passed) }) }
+
+// wait waits until it is t's turn.
+func (t *turn) wait(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-t.before:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -116,7 +116,7 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 
 func (l *line) handle(ctx context.Context, h Handler, w waiting) {
 	w.d.Now = time.Now()
-	l.b.handle(ctx, h, w.fl, w.d)
+	l.b.handle(ctx, h, w.fl, w.d, nil)
 }
 
 // order is which class goes first: the best, but every fourth request is offered to the calls asked before, and every twentieth to the

@@ -66,7 +66,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	cancel(errors.New("shutdown_grace is over"))
 	<-finished
 	loops.Wait()
-	_ = b.nc.FlushTimeout(2 * time.Second)
+	b.flush(2 * time.Second)
 	return err
 }
 
@@ -126,4 +126,12 @@ func (b *Bus) extend(ctx context.Context) {
 func (b *Bus) reconnected() (back <-chan nats.Status, forget func()) {
 	ch := b.nc.StatusChanged(nats.CONNECTED)
 	return ch, func() { b.nc.RemoveStatusListener(ch) }
+}
+
+// flush waits until the server has what was sent. (Not FlushTimeout: the client's pool of timers is shared with other bubbles of virtual
+// time.)
+func (b *Bus) flush(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	_ = b.nc.FlushWithContext(ctx)
 }

@@ -48,7 +48,7 @@ func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
 
 // later puts a call into its account's line: at once when its time has come and it is new there, otherwise by an appointment. It folds
 // the delivery when the session is on its way already.
-func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later) (repeat bool, err error) {
+func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *turn) (repeat bool, err error) {
 	p := place{account: relay.Token(l.Account), class: l.Class, key: l.Call.Key()}
 	history, err := json.Marshal(l.History)
 	if err != nil {
@@ -71,6 +71,8 @@ func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later) (repea
 		m.Subject = b.cfg.wait(p)
 		m.Header.Set("Nats-Schedule", "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
 		m.Header.Set("Nats-Schedule-Target", b.cfg.due(p))
+	} else if err := t.wait(ctx); err != nil {
+		return false, err
 	}
 	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
 		_, err := b.js.PublishMsg(ctx, m)

@@ -61,6 +61,7 @@ type Delivery struct {
 	Granted    bool      // a seat and a request of the budget are held for it
 	Probe      bool      // it is the one call that tries whether a refused account works again
 	Now        time.Time
+	Asking     func() // called before a request is made, if not nil: from there on it may take long
 }
 
 // MaxDeliveries is how often an event may be handed out without being settled before it is taken for the cause of a crash loop.
@@ -119,6 +120,9 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 		defer acct.Purse.Give()
 	}
 	v.history = h.resumed(d)
+	if d.Asking != nil {
+		d.Asking()
+	}
 	a := Answer{Asked: d.Now}
 	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, c, acct.Purse.Spend)
 	a.At = r.Now()

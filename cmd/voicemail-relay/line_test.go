@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	emu "voicemail-relay/internal/smartassist/smartassisttest"
+)
+
+// unlimited is a second account beside the tree's own; its bots are st-fast*.
+var unlimited = fmt.Sprintf("accounts:\n- name: fast\n  bots: [\"st-fast*\"]\n  base_url: http://127.0.0.1:1\n  app_id: %s\n  app_secret: %s\n  rate_limit: 0\n", testApp, testSecret)
+
+func TestCallsBeyondTheBudgetStandInLineInOrder(t *testing.T) {
+	calls := 5000
+	if testing.Short() {
+		calls = 500
+	}
+	inWorld(t, []string{"smartassist.rate_limit=60", "wait.first=0s", unlimited, "log.level=info", "smartassist.concurrency=1"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		for i := range calls {
+			w.session(fmt.Sprintf("s%05d", i))
+		}
+		pass(time.Second)
+		early := w.waiting("voicemail.work.due.*.first.*")
+		if early < calls-10 {
+			t.Errorf("%d calls stand in line a second later, want nearly all of %d", early, calls)
+		}
+		c, err := w.js.Consumer(context.Background(), "CALLS", "voicemail-relay")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, _ := c.Info(context.Background()); info.NumAckPending != 0 || info.NumPending != 0 {
+			t.Errorf("call.ended has %d pending and %d unacknowledged, want none: parking is no work", info.NumPending, info.NumAckPending)
+		}
+		before := len(w.verdicts())
+		w.call(`{"botId":"st-fast-1","sessionId":"fast"}`)
+		pass(time.Second)
+		passed := false
+		for _, v := range w.verdicts()[before:] {
+			passed = passed || v.str("sessionId") == "fast"
+		}
+		if !passed {
+			t.Errorf("the unlimited account's call did not pass within a second")
+		}
+		pass(10 * time.Minute)
+		var order []string
+		for _, v := range w.verdicts() {
+			if s := v.str("sessionId"); s != "fast" {
+				order = append(order, s)
+			}
+		}
+		if len(order) < 500 || len(order) > 620 {
+			if calls > 620 || len(order) < calls {
+				t.Errorf("%d calls were asked for in ten minutes, want nearly 60 a minute", len(order))
+			}
+		}
+		for i, s := range order {
+			if want := fmt.Sprintf("s%05d", i); s != want {
+				t.Errorf("call %d told is %s, want %s: first come, first served", i, s, want)
+				break
+			}
+		}
+		if got := w.emu.MaxIn60s(); got > 61 { // the fast account's one request is among them
+			t.Errorf("%d requests within 60 s, want at most 60 of the limited account", got)
+		}
+	})
+}
+
+func TestBudgetIsKeptWhateverHappens(t *testing.T) {
+	inWorld(t, []string{"smartassist.rate_limit=60"}, func(w *world) {
+		for i := range 120 {
+			s := fmt.Sprintf("s%d", i)
+			switch i % 4 {
+			case 0:
+				w.emu.Script(s, emu.ServerError(503), emu.Reset(), emu.NotYet(), emu.Ready("x")) // quick retries cost budget too
+			case 1:
+				w.emu.Script(s, emu.NotYet())
+			case 2:
+				w.emu.Script(s, emu.NoTranscript(), emu.Ready("x"))
+			default:
+				w.emu.Script(s, emu.Ready("x"))
+			}
+			w.session(s)
+		}
+		pass(2 * time.Minute)
+		w.halt()
+		w.start() // a new process must not spend its burst once more
+		w.await(120, 2*time.Hour)
+		if got := w.emu.MaxIn60s(); got > 60 || got < 54 {
+			t.Errorf("at most %d requests within any 60 s, want 54 to 60", got)
+		}
+		total := 0
+		for _, v := range w.verdicts() {
+			total += v.num("requests")
+		}
+		if got := w.emu.Requests(); got != total {
+			t.Errorf("%d requests at the API, the events say %d", got, total)
+		}
+	})
+}
+
+func TestFreshCallsPassTenThousandThatWait(t *testing.T) {
+	waiting, fresh := 10_000, 1000
+	if testing.Short() {
+		waiting, fresh = 1000, 100
+	}
+	inWorld(t, []string{"wait.max=30m", "wait.recording_for=1h", "log.level=info"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		w.emu.ScriptBot("st-old", emu.NotYet())
+		old := time.Now().Add(-40 * time.Minute).UTC().Format(time.RFC3339)
+		for i := range waiting {
+			w.call(fmt.Sprintf(`{"botId":"st-old","sessionId":"w%d","endedAt":%q}`, i, old))
+		}
+		pass(time.Minute)
+		if got := w.waiting("voicemail.work.wait.>"); got != waiting {
+			t.Fatalf("%d calls wait, want %d", got, waiting)
+		}
+		long := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339) // need not wait
+		start := time.Now()
+		for i := range fresh {
+			w.call(fmt.Sprintf(`{"botId":"st-1","sessionId":"f%d","endedAt":%q}`, i, long))
+		}
+		w.await(fresh, 5*time.Second)
+		t.Logf("%d fresh calls took %s of virtual time", fresh, time.Since(start))
+		if got := w.emu.Requests(); got != waiting+fresh {
+			t.Errorf("%d requests, want %d", got, waiting+fresh)
+		}
+	})
+}
+
+func TestAccountThatIsRefusedWaitsGentlyAndRecovers(t *testing.T) {
+	inWorld(t, []string{unlimited}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		w.emu.SetCredentials(testApp, "another-secret")
+		for i := range 200 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(20 * time.Second)
+		before := w.emu.Requests()
+		pass(time.Hour)
+		if got := w.emu.Requests() - before; got > 70 {
+			t.Errorf("%d requests in an hour of refusal, want gentle probes, not one per call", got)
+		}
+		if err := w.daemon.bus.Ready(); err != nil {
+			t.Errorf("not ready: %v; a refused account is no reason", err)
+		}
+		if n := strings.Count(w.log.String(), "refuses an account's credentials"); n < 1 || n > 2 {
+			t.Errorf("%d log lines about the refused account, want one for each", n)
+		}
+		if !strings.Contains(metricsText(t, w.daemon), `voicemail_relay_account_state{account="`+testApp+`",state="refused"} 1`) {
+			t.Errorf("no metric says that the account is refused")
+		}
+		w.emu.SetCredentials(testApp, testSecret)
+		w.await(200, 10*time.Minute)
+		for _, v := range w.verdicts() {
+			if v.subject != "voicemail.ready" {
+				t.Fatalf("told %s, want ready", v.body)
+			}
+		}
+	})
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	emu "voicemail-relay/internal/smartassist/smartassisttest"
+)
+
+func TestStopFinishesWhatIsUnderWay(t *testing.T) {
+	inWorld(t, []string{"wait.first=0s"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Slow(5*time.Second, emu.Ready("x")))
+		for i := range 40 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(2 * time.Second)
+		start := time.Now()
+		w.halt()
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("stopping took %s, want the 3 s that were left of the requests", took)
+		}
+		if vs := w.verdicts(); len(vs) != 40 || w.emu.Requests() != 40 {
+			t.Errorf("%d verdicts and %d requests, want 40 and 40", len(vs), w.emu.Requests())
+		}
+		w.session("while-down")
+		w.start()
+		w.await(41, time.Minute)
+		if got := w.emu.Requests(); got != 41 {
+			t.Errorf("%d requests, want 41: none was repeated", got)
+		}
+	})
+}
+
+func TestStopHandsBackWhatTakesTooLong(t *testing.T) {
+	inWorld(t, []string{"wait.first=0s", "shutdown_grace=2s", "smartassist.timeout=1m"}, func(w *world) {
+		w.emu.Script("s1", emu.Hang(), emu.Ready("x"))
+		w.session("s1")
+		pass(time.Second)
+		start := time.Now()
+		w.halt()
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("stopping took %s, want shutdown_grace, 2 s", took)
+		}
+		w.start()
+		start = time.Now()
+		w.one(time.Minute)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("the call came back after %s, want at once: it was handed back", took)
+		}
+	})
+}
+
+func TestServerThatGoesAwayLosesNothing(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		for i := range 50 {
+			s := fmt.Sprintf("s%d", i)
+			w.emu.Script(s, emu.MediaInProgress(), emu.Ready("x"))
+			w.session(s)
+		}
+		for range 4 {
+			pass(13 * time.Second)
+			w.stopServer()
+			pass(7 * time.Second)
+			if w.daemon.bus.Ready() == nil {
+				t.Errorf("ready without a server")
+			}
+			w.startServer()
+		}
+		w.await(50, 10*time.Minute)
+		pass(10 * time.Minute)
+		if vs := w.verdicts(); len(vs) != 50 {
+			t.Errorf("%d verdicts, want 50", len(vs))
+		}
+		if err := w.daemon.bus.Ready(); err != nil {
+			t.Errorf("not ready in the end: %v", err)
+		}
+	})
+}
+
+func TestConsumersAndStreamsThatAreDeletedComeBack(t *testing.T) {
+	ctx := context.Background()
+	inWorld(t, nil, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		if err := w.js.DeleteConsumer(ctx, "CALLS", "voicemail-relay"); err != nil {
+			t.Fatal(err)
+		}
+		w.session("s1")
+		w.await(1, time.Minute)
+		for name := range consumers(w) {
+			if err := w.js.DeleteConsumer(ctx, "VOICEMAIL_WORK", name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.session("s2")
+		w.await(2, time.Minute)
+		for _, stream := range []string{"VOICEMAIL_WORK", "KV_VOICEMAIL_LEDGER", "CALLS"} {
+			if err := w.js.DeleteStream(ctx, stream); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Minute)
+		w.session("s3")
+		w.await(3, 2*time.Minute)
+		if err := w.js.DeleteStream(ctx, "VOICEMAILS"); err != nil {
+			t.Fatal(err)
+		}
+		w.session("s4")
+		pass(2 * time.Minute)
+		if vs := w.verdicts(); len(vs) != 1 {
+			t.Errorf("%d verdicts in the stream that was made again, want 1", len(vs))
+		}
+	})
+}
+
+func consumers(w *world) map[string]bool {
+	w.t.Helper()
+	s, err := w.js.Stream(context.Background(), "VOICEMAIL_WORK")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for n := range s.ConsumerNames(context.Background()).Name() {
+		names[n] = true
+	}
+	return names
+}
+
+func TestPublishAgainAsksOnceMore(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.emu.Script("s1", emu.Failed(), emu.Ready("x"))
+		w.session("s1")
+		w.await(1, time.Minute)
+		for range 2 { // told twice: the same replay
+			w.call(`{"botId":"st-1","sessionId":"s1"}`, "Voicemail-Relay-Replay", "1")
+			pass(time.Minute)
+		}
+		vs := w.verdicts()
+		if len(vs) != 2 || vs[1].subject != "voicemail.ready" || vs[1].header.Get("ce-id") != "" && vs[1].header.Get("Nats-Msg-Id") != key("st-1", "s1")+"/r1" {
+			t.Errorf("%d verdicts, want failed, then ready under the id of the first replay", len(vs))
+		}
+	})
+}

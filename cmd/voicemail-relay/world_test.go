@@ -1,0 +1,388 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server/ats"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/natsd"
+	"voicemail-relay/internal/relay"
+	"voicemail-relay/internal/settings"
+	"voicemail-relay/internal/smartassist/smartassisttest"
+	"voicemail-relay/schemas"
+)
+
+func TestMain(m *testing.M) {
+	ats.Register() // the server's clock goroutine has to begin outside of any bubble
+	code := m.Run()
+	ats.Unregister()
+	os.Exit(code)
+}
+
+// A world is the whole relay, the code that ships, between a real server and the emulator, in virtual time: an hour of waiting takes no
+// time at all.
+type world struct {
+	t        *testing.T
+	dir      string
+	server   atomic.Pointer[natsd.Server] // nil while it is down
+	api      *pipeListener
+	emu      *smartassisttest.Server
+	http     *http.Server
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	settings settings.Settings
+	log      *lockedBuffer
+	daemon   *daemon
+	stop     context.CancelFunc
+	stopped  chan error
+	began    time.Time
+}
+
+const (
+	testApp    = "cs-canary-app"
+	testSecret = "canary-secret-9f8e7d"
+)
+
+// inWorld runs a test in a world of its own. flags are settings as path=value, one that begins with accounts: is YAML; the account is
+// unlimited unless they say otherwise.
+func inWorld(t *testing.T, flags []string, test func(*world)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w.startServer()
+		w.emu = smartassisttest.New(smartassisttest.Config{AppID: testApp, Secret: testSecret})
+		w.api = &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		w.http = &http.Server{Handler: w.emu}
+		go func() { _ = w.http.Serve(w.api) }() // ends with the listener
+		src := settings.Source{Need: settings.NeedAccount, Flags: []settings.Flag{
+			{Path: "smartassist.base_url", Value: "http://127.0.0.1:1"}, {Path: "smartassist.app_id", Value: testApp}, {Path: "smartassist.app_secret", Value: testSecret},
+			{Path: "smartassist.rate_limit", Value: "0"}, {Path: "log.level", Value: "debug"}}}
+		for _, f := range flags {
+			if strings.HasPrefix(f, "accounts:") {
+				src.File, src.YAML = "test.yaml", []byte(f)
+				continue
+			}
+			path, value, _ := strings.Cut(f, "=")
+			src.Flags = append(src.Flags, settings.Flag{Path: path, Value: value})
+		}
+		e, err := settings.Load(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.settings = e.Settings
+		w.start()
+		test(w)
+		w.halt()
+		w.nc.Close()
+		_ = w.http.Close()
+		w.stopServer()
+		w.checkEvents()
+		w.checkCanary()
+	})
+}
+
+func (w *world) startServer() {
+	s, err := natsd.Start(natsd.Config{StoreDir: w.dir})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server.Store(s)
+	if w.nc == nil {
+		w.nc = w.dial()
+		w.js, _ = jetstream.New(w.nc)
+	}
+}
+
+func (w *world) stopServer() { w.server.Swap(nil).Shutdown() }
+
+// InProcessConn connects to the server of the moment.
+func (w *world) InProcessConn() (net.Conn, error) {
+	s := w.server.Load()
+	if s == nil {
+		return nil, errors.New("connection refused")
+	}
+	return s.InProcessConn()
+}
+
+func (w *world) dial() *nats.Conn {
+	log := logger(w.log, settings.Log{Level: "debug", Format: "json"})
+	nc, err := bus.Dial(bus.Dialing{Name: "test", Wait: true, Log: log, Options: []nats.Option{nats.InProcessServer(w)}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return nc
+}
+
+// start starts a relay, and waits until it is ready.
+func (w *world) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	nc := w.dial()
+	transport := &http.Transport{DialContext: w.api.dial, MaxIdleConnsPerHost: 256}
+	d, err := wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.daemon, w.stop, w.stopped = d, stop, make(chan error, 1)
+	go func() {
+		err := d.bus.Run(ctx, d.relay)
+		nc.Close()
+		transport.CloseIdleConnections()
+		w.stopped <- err
+	}()
+	synctest.Wait()
+	for d.bus.Ready() != nil {
+		pass(10 * time.Millisecond)
+		if time.Since(w.began) > 20*24*time.Hour {
+			w.t.Fatalf("not ready: %v", d.bus.Ready())
+		}
+	}
+}
+
+// halt stops the relay as SIGTERM does.
+func (w *world) halt() {
+	if w.stop == nil {
+		return
+	}
+	w.stop()
+	if err := <-w.stopped; err != nil {
+		w.t.Errorf("run ended with %v", err)
+	}
+	w.stop = nil
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+// call publishes a call.ended body.
+func (w *world) call(body string, header ...string) {
+	w.t.Helper()
+	m := nats.NewMsg("call.ended")
+	m.Data = []byte(body)
+	for i := 0; i+1 < len(header); i += 2 {
+		m.Header[header[i]] = []string{header[i+1]}
+	}
+	if _, err := w.js.PublishMsg(context.Background(), m); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// session publishes a plain call of a session.
+func (w *world) session(id string) { w.call(fmt.Sprintf(`{"botId":"st-1","sessionId":%q}`, id)) }
+
+// A told verdict, as a reader of the stream sees it.
+type told struct {
+	subject string
+	header  nats.Header
+	body    []byte
+	at      time.Time
+	event   map[string]any
+}
+
+func (v told) str(name string) string { s, _ := v.event[name].(string); return s }
+func (v told) num(name string) int    { n, _ := v.event[name].(float64); return int(n) }
+
+// verdicts reads all that were told so far.
+func (w *world) verdicts() []told {
+	w.t.Helper()
+	s, err := w.js.Stream(context.Background(), "VOICEMAILS")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	info, err := s.Info(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var all []told
+	for seq := info.State.FirstSeq; seq <= info.State.LastSeq && info.State.Msgs > 0; seq++ {
+		m, err := s.GetMsg(context.Background(), seq)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		v := told{subject: m.Subject, header: m.Header, body: m.Data, at: m.Time}
+		if err := json.Unmarshal(m.Data, &v.event); err != nil {
+			w.t.Fatalf("verdict %d is no JSON: %v", seq, err)
+		}
+		if data, ok := v.event["data"].(map[string]any); ok && v.event["specversion"] != nil {
+			v.event = data
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// await waits until n verdicts are told, at most d.
+func (w *world) await(n int, d time.Duration) []told {
+	w.t.Helper()
+	sub, err := w.nc.SubscribeSync("voicemail.*")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	_ = w.nc.FlushWithContext(ctx)
+	for {
+		vs := w.verdicts()
+		if len(vs) >= n {
+			return vs
+		}
+		if _, err := sub.NextMsgWithContext(ctx); err != nil {
+			w.t.Fatalf("%d verdicts after %s, want %d; the log:\n%s", len(vs), d, n, w.log.String())
+		}
+		pass(time.Millisecond) // a subscriber may hear it before it is stored
+	}
+}
+
+// one waits for the one verdict of a world with one call.
+func (w *world) one(d time.Duration) told { w.t.Helper(); return w.await(1, d)[0] }
+
+// waiting counts the messages of the work stream under a filter.
+func (w *world) waiting(filter string) int {
+	w.t.Helper()
+	s, err := w.js.Stream(context.Background(), "VOICEMAIL_WORK")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	info, err := s.Info(context.Background(), jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, k := range info.State.Subjects {
+		n += int(k)
+	}
+	return n
+}
+
+// checkEvents holds every event that left to its schema.
+func (w *world) checkEvents() {
+	s, err := natsd.Start(natsd.Config{StoreDir: w.dir})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer s.Shutdown()
+	w.server.Store(s)
+	w.nc = w.dial()
+	defer w.nc.Close()
+	w.js, _ = jetstream.New(w.nc)
+	seen := map[string]bool{}
+	for _, v := range w.verdicts() {
+		body := v.body
+		if v.header.Get("Content-Type") != "" {
+			var envelope struct{ Data json.RawMessage }
+			_ = json.Unmarshal(body, &envelope)
+			body = envelope.Data
+		}
+		kind := v.subject[strings.LastIndexByte(v.subject, '.')+1:]
+		if err := schemas.Validate("voicemail."+kind, body); err != nil {
+			w.t.Errorf("%s is not valid: %v", v.subject, err)
+		}
+		id := v.header.Get("Nats-Msg-Id")
+		if id == "" || seen[id] {
+			w.t.Errorf("verdict id %q is empty or told twice", id)
+		}
+		seen[id] = true
+	}
+}
+
+// canaries are never to stand in a log or metric.
+var canaries = []string{testSecret, "eyJ", "canary-transcript", "canary-signature", "+15550100", "canary-token"}
+
+func (w *world) checkCanary() {
+	text := w.log.String() + metricsText(w.t, w.daemon)
+	for _, c := range canaries {
+		if i := strings.Index(text, c); i >= 0 {
+			w.t.Errorf("%q stands in logs or metrics: …%s…", c, text[max(0, i-200):min(len(text), i+40)])
+		}
+	}
+}
+
+func metricsText(t *testing.T, d *daemon) string {
+	t.Helper()
+	rec := &responseRecorder{header: http.Header{}}
+	req, _ := http.NewRequest(http.MethodGet, "/metrics", nil)
+	d.ops().Handler().ServeHTTP(rec, req)
+	if rec.status != 0 && rec.status != http.StatusOK {
+		t.Errorf("/metrics answers %d", rec.status)
+	}
+	return rec.body.String()
+}
+
+type responseRecorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *responseRecorder) Header() http.Header         { return r.header }
+func (r *responseRecorder) WriteHeader(status int)      { r.status = status }
+func (r *responseRecorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+// lockedBuffer takes a log from many goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// pipeListener carries HTTP over net.Pipe: a bubble knows no sockets.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case l.conns <- there:
+		return here, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.IPAddr{} }
+
+// key is a session's key.
+func key(bot, session string) string { return relay.Call{Bot: bot, Session: session}.Key() }
