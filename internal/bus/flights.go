@@ -43,6 +43,15 @@ func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string)
 	return fl, nil
 }
 
+// handOver lets another message of the session be taken into hand, while this one is still extended.
+func (f *flights) handOver(fl *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey[fl.key] == fl {
+		delete(f.byKey, fl.key)
+	}
+}
+
 func (f *flights) land(fl *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -98,7 +98,7 @@ func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 	defer b.flight.land(fl)
 	o, err := h.Handle(ctx, d)
 	if err == nil {
-		err = b.settle(ctx, d, o, t)
+		err = b.settle(ctx, fl, d, o, t)
 	}
 	if err != nil {
 		b.nak(fl.msg)

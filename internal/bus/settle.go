@@ -13,11 +13,12 @@ import (
 
 // settle does what was decided about a delivery. It returns only when that is stored, or when ctx ends first; then the delivery is not to
 // be acknowledged.
-func (b *Bus) settle(ctx context.Context, d relay.Delivery, o relay.Outcome, t *turn) error {
+func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.Outcome, t *turn) error {
 	switch o := o.(type) {
 	case *relay.Verdict:
 		return b.announce(ctx, o)
 	case relay.Later:
+		b.flight.handOver(fl) // from here on the message in the work stream stands for the session, and may be due at once
 		repeat, err := b.later(ctx, d, o, t)
 		if isFinal(err) {
 			return b.announce(ctx, tooLargeToKeep(d, o))
