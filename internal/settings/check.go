@@ -11,13 +11,10 @@ func (l *loader) check() {
 	s := &l.e.Settings
 	l.checkNATS(s)
 	l.checkSubjects(s)
-	if s.Calls.Durable == "" {
-		l.wrongf("calls.durable", "must not be empty")
-	}
-	if s.Retry.First > s.Retry.Max {
+	if s.Retry.First > s.Retry.Max && !l.wrong["retry.max"] {
 		l.wrongf("retry.first", "%s is more than retry.max (%s)", short(s.Retry.First), short(s.Retry.Max))
 	}
-	if s.Verdicts.Keep < s.Ledger.Keep {
+	if s.Verdicts.Keep < s.Ledger.Keep && !l.wrong["ledger.keep"] {
 		l.wrongf("verdicts.keep", "%s is less than ledger.keep (%s)", short(s.Verdicts.Keep), short(s.Ledger.Keep))
 	}
 	names := map[string]string{}
@@ -60,9 +57,6 @@ func (l *loader) checkNATS(s *Settings) {
 	}
 	urls := servers(s.NATS.URL)
 	if !s.NATS.Embedded || l.wrong["nats.url"] {
-		if s.NATS.URL == "" {
-			l.wrongf("nats.url", "must not be empty")
-		}
 		return
 	}
 	if s.NATS.StoreDir == "" {
@@ -76,14 +70,6 @@ func (l *loader) checkNATS(s *Settings) {
 
 // checkSubjects keeps what goes out from coming in again.
 func (l *loader) checkSubjects(s *Settings) {
-	if s.Calls.Subject == "" || s.Ready.Subject == "" {
-		for path, v := range map[string]string{"calls.subject": s.Calls.Subject, "ready.subject": s.Ready.Subject} {
-			if v == "" {
-				l.wrongf(path, "must not be empty")
-			}
-		}
-		return
-	}
 	parent := s.Ready.Subject[:strings.LastIndexByte(s.Ready.Subject, '.')+1]
 	work := s.NATS.Prefix + "voicemail.work."
 	for _, v := range []string{s.Ready.Subject, parent + "absent", parent + "failed"} {

@@ -20,7 +20,7 @@ func (l *loader) environ(environ []string) {
 	var known []string
 	for _, p := range paths() {
 		byName[variable(p)] = p
-		known = append(known, variable(p))
+		known = append(known, strings.TrimPrefix(variable(p), "RELAY_"))
 	}
 	for _, kv := range slices.Sorted(slices.Values(environ)) { // so that problems come in an order
 		name, value, _ := strings.Cut(kv, "=")
@@ -28,7 +28,10 @@ func (l *loader) environ(environ []string) {
 		switch {
 		case !strings.HasPrefix(name, "RELAY_"), name == "RELAY_CONFIG", injected.MatchString(name):
 		case !ok:
-			p := Problem{Where: name, What: "unknown variable", Nearest: nearest(name, known)}
+			p := Problem{Where: name, What: "unknown variable"}
+			if n := nearest(strings.TrimPrefix(name, "RELAY_"), known); n != "" { // what all begin with would make strangers near
+				p.Nearest = "RELAY_" + n
+			}
 			if strings.HasPrefix(name, "RELAY_ACCOUNTS") {
 				p.What, p.Nearest = "accounts can be given in the settings file alone", ""
 			}

@@ -20,7 +20,7 @@ func loopback(host string) bool {
 func baseURL(v string) error {
 	u, err := url.Parse(v)
 	switch {
-	case err != nil || u.Scheme == "" || u.Host == "":
+	case err != nil || u.Scheme == "" || u.Hostname() == "":
 		return errors.New("must be a URL such as https://smartassist.kore.ai")
 	case u.User != nil:
 		return errors.New("must not hold a user name or password")
@@ -78,10 +78,10 @@ func natsURL(v string) error {
 		switch u.Scheme {
 		case "nats", "tls", "ws", "wss":
 		default:
-			return fmt.Errorf("scheme %s is none of nats, tls, ws, wss", quote(u.Scheme))
+			return errors.New("scheme is none of nats, tls, ws, wss")
 		}
-		if err := validPort(u.Port()); err != nil {
-			return err
+		if validPort(u.Port()) != nil { // a password with a slash or comma in it is taken for a port, or a scheme
+			return errors.New("port is not from 0 to 65535")
 		}
 	}
 	return nil

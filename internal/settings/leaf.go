@@ -35,6 +35,9 @@ type check func(string) error
 
 func str[T any](path, def, help string, at func(*T) *string, checks ...check) leaf[T] {
 	return leaf[T]{path: path, def: def, help: help, get: func(t *T) string { return *at(t) }, set: func(t *T, v string) error {
+		if v == "" && def != "" {
+			return errors.New("must not be empty")
+		}
 		for _, c := range checks {
 			if v == "" {
 				break

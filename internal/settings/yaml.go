@@ -52,14 +52,16 @@ func (f yamlFile) problem(n *yaml.Node, path, what string) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
-// syntax reports what the parser says, which quotes nothing of the file but an anchor's name.
+var anchorName = regexp.MustCompile(`anchor '.*`)
+
+// syntax reports what the parser says, which quotes nothing of the file but an anchor's name: that may be a secret.
 func (f yamlFile) syntax(err error) {
 	where, what := f.name, "not valid YAML"
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		if m[1] != "" {
 			where += ":" + m[1]
 		}
-		what += ": " + m[2]
+		what += ": " + anchorName.ReplaceAllString(m[2], "anchor; put a value that begins with * in quotes")
 	}
 	f.problems = append(f.problems, Problem{Where: where, What: what})
 }
@@ -95,6 +97,8 @@ func (f yamlFile) mapping(n *yaml.Node, path string) {
 			f.problem(key, child, "is set twice")
 		case child == "accounts":
 			f.accounts(value)
+		case strings.Contains(key.Value, "."):
+			f.unknown(key, path, child)
 		case isLeaf(child):
 			f.leaf(key, value, child)
 		case isGroup(child):
@@ -136,7 +140,7 @@ func isGroup(path string) bool {
 // unknown reports a name that nobody knows: the nearest is looked for among its neighbours first.
 func (f yamlFile) unknown(key *yaml.Node, group, path string) {
 	p := Problem{Where: f.where(key), Path: path, What: "unknown setting"}
-	if group == "" && isLeaf(strings.ReplaceAll(key.Value, "/", ".")) && strings.Contains(key.Value, ".") {
+	if isLeaf(path) || isGroup(path) {
 		p.What = "dots are for flags: nest it, as in " + strings.ReplaceAll(key.Value, ".", ": { ") + ": … " + strings.Repeat("}", strings.Count(key.Value, "."))
 		f.problems = append(f.problems, p)
 		return
@@ -167,7 +171,7 @@ func (f yamlFile) unknown(key *yaml.Node, group, path string) {
 func (f yamlFile) scalar(value *yaml.Node, path string) (string, bool) {
 	value = resolve(value)
 	if value.Kind != yaml.ScalarNode {
-		f.problem(value, path, "a single value belongs here")
+		f.refuse(f.where(value), path, errors.New("a single value belongs here"))
 		return "", false
 	}
 	return value.Value, !isNull(value)
