@@ -162,3 +162,26 @@ func TestAccountThatIsRefusedWaitsGentlyAndRecovers(t *testing.T) {
 		}
 	})
 }
+
+func TestLineOfARenamedAccountIsMoved(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.emu.ScriptEvery(emu.NotYet(), emu.NoTranscript(), emu.Ready("x"))
+		for i := range 250 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(20 * time.Second) // asked once, the next appointment is made
+		w.halt()
+		pass(time.Hour)
+		w.settings.SmartAssist.Name = "renamed"
+		w.start()
+		w.await(250, 10*time.Minute)
+		for _, v := range w.verdicts() {
+			if v.subject != "voicemail.ready" || v.num("requests") != 3 {
+				t.Fatalf("told %s, want ready with the history kept: 3 requests", v.body)
+			}
+		}
+		if n := w.waiting("voicemail.work.>"); n != 0 {
+			t.Errorf("%d messages left in the line, want 0", n)
+		}
+	})
+}

@@ -18,9 +18,6 @@ import (
 	"time"
 )
 
-// asMain has the test's own binary behave as the command.
-const asMain = "VOICEMAIL_RELAY_TEST_AS_MAIN"
-
 // A process is the command running for real.
 type process struct {
 	t    *testing.T
@@ -31,12 +28,8 @@ type process struct {
 
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, cmd: exec.Command(self, args...), out: &lockedBuffer{}, done: make(chan error, 1)}
-	p.cmd.Env = []string{asMain + "=1", "HOME=" + t.TempDir()}
+	p := &process{t: t, cmd: exec.Command("voicemail-relay", args...), out: &lockedBuffer{}, done: make(chan error, 1)}
+	p.cmd.Env = []string{"HOME=" + t.TempDir()}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

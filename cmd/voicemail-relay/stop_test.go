@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +140,31 @@ func TestPublishAgainAsksOnceMore(t *testing.T) {
 		vs := w.verdicts()
 		if len(vs) != 2 || vs[1].subject != "voicemail.ready" || vs[1].header.Get("ce-id") != "" && vs[1].header.Get("Nats-Msg-Id") != key("st-1", "s1")+"/r1" {
 			t.Errorf("%d verdicts, want failed, then ready under the id of the first replay", len(vs))
+		}
+	})
+}
+
+func TestEventThatIsTooLargeLosesTextAndIsTold(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		ctx := context.Background()
+		s, err := w.js.Stream(ctx, "VOICEMAILS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.MaxMsgSize = 8000
+		if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
+			t.Fatal(err)
+		}
+		w.emu.Script("s1", emu.Ready(strings.Repeat("canary-transcript ", 5000)))
+		w.call(`{"botId":"st-1","sessionId":"s1","queue":"sales"}`)
+		v := w.one(time.Minute)
+		if v.str("transcriptStatus") != "truncated" || len(v.str("transcript")) < 1000 || v.str("fileUrl") == "" || !strings.Contains(string(v.body), `"queue":"sales"`) {
+			t.Errorf("told %d bytes with status %q, want the text cut and all else kept", len(v.body), v.str("transcriptStatus"))
+		}
+		w.call(strings.Repeat("no call at all ", 3000))
+		if v := w.await(2, time.Minute)[1]; v.str("reason") != "malformed" || v.event["rawTruncated"] != true || v.num("rawSize") != 45000 {
+			t.Errorf("told %v %v, want the raw event cut", v.event["rawTruncated"], v.event["rawSize"])
 		}
 	})
 }

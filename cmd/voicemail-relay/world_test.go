@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"voicemail-relay/internal/bus"
 	"voicemail-relay/internal/natsd"
@@ -29,14 +29,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
-		main()
-	}
-	ats.Register() // the server's clock goroutine has to begin outside of any bubble
-	code := m.Run()
-	ats.Unregister()
-	os.Exit(code)
+	ats.Register()                                                 // the server's clock goroutine has to begin outside of any bubble
+	testscript.Main(m, map[string]func(){"voicemail-relay": main}) // puts the command on PATH, for scripts and real processes
 }
+
+func TestScripts(t *testing.T) { testscript.Run(t, testscript.Params{Dir: "testdata"}) }
 
 // A world is the whole relay, the code that ships, between a real server and the emulator, in virtual time: an hour of waiting takes no
 // time at all.

@@ -47,6 +47,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 		pulling.Go(func() { l.run(pull, work, h, begin) })
 	}
 	b.health.set("start", nil)
+	pulling.Go(func() { b.sweep(pull, work, h, begin) })
 	select {
 	case <-ctx.Done():
 	case err = <-failed:

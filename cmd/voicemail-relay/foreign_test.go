@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/settings"
+)
+
+// TestStreamsOfOthersAreBoundAndNeverChanged sets up beside a stream that was there before for call.ended.
+func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
+	subjects := []string{"call.>"}
+	rows := []struct {
+		name  string
+		cfg   jetstream.StreamConfig
+		wrong string // what has to be said; empty: it works
+	}{
+		{"a wider stream", jetstream.StreamConfig{Subjects: subjects}, ""},
+		{"a work queue", jetstream.StreamConfig{Subjects: subjects, Retention: jetstream.WorkQueuePolicy}, ""},
+		{"interest retention", jetstream.StreamConfig{Subjects: subjects, Retention: jetstream.InterestPolicy}, ""},
+		{"a limit of pending acknowledgements", jetstream.StreamConfig{Subjects: subjects, ConsumerLimits: jetstream.StreamConsumerLimits{MaxAckPending: 10}}, ""},
+		{"one call a subject", jetstream.StreamConfig{Subjects: subjects, MaxMsgsPerSubject: 1}, "max_msgs_per_subject"},
+		{"a handful of calls", jetstream.StreamConfig{Subjects: subjects, MaxMsgs: 5}, "max_msgs"},
+		{"calls for seconds", jetstream.StreamConfig{Subjects: subjects, MaxAge: 5 * time.Second, Duplicates: time.Second}, "max_age"},
+		{"another subject", jetstream.StreamConfig{Subjects: []string{"other"}}, ""}, // CALLS is made beside it
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+				w.startServer()
+				defer func() { w.nc.Close(); w.stopServer() }()
+				ctx := context.Background()
+				r.cfg.Name = "THEIRS"
+				before, err := w.js.CreateStream(ctx, r.cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e, err := settings.Load(settings.Source{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := bus.New(w.nc, busConfig(e.Settings, zap.NewNop()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				changes, calls, err := b.Setup(ctx, true)
+				if r.wrong != "" {
+					if err == nil || !strings.Contains(err.Error(), r.wrong) || !strings.Contains(err.Error(), "THEIRS") {
+						t.Errorf("got %v, want an error that names THEIRS and %s", err, r.wrong)
+					}
+					return
+				}
+				want := "THEIRS"
+				if r.cfg.Subjects[0] == "other" {
+					want = "CALLS"
+				}
+				if err != nil || calls != want {
+					t.Fatalf("calls come from %q (%v), want %s", calls, err, want)
+				}
+				after, err := w.js.Stream(ctx, "THEIRS")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a, b := before.CachedInfo().Config, after.CachedInfo().Config; a.MaxAge != b.MaxAge || a.Retention != b.Retention || len(a.Subjects) != len(b.Subjects) || len(b.Metadata) != len(a.Metadata) {
+					t.Errorf("the stream was changed from %+v to %+v", a, b)
+				}
+				again, _, err := b.Setup(ctx, true)
+				if err != nil || len(again) != 0 {
+					t.Errorf("a second setup says %v, %v; want nothing to change after %v", again, err, changes)
+				}
+			})
+		})
+	}
+}
+
+func TestDurableSkipsCallsOlderThanTheLedger(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w.startServer()
+		defer func() { w.nc.Close(); w.stopServer() }()
+		ctx := context.Background()
+		if _, err := w.js.CreateStream(ctx, jetstream.StreamConfig{Name: "THEIRS", Subjects: []string{"call.ended"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.session("old-1")
+		w.session("old-2")
+		pass(8 * 24 * time.Hour)
+		w.session("new")
+		e, err := settings.Load(settings.Source{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := bus.New(w.nc, busConfig(e.Settings, zap.NewNop()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changes, _, err := b.Setup(ctx, true)
+		if err != nil || !strings.Contains(strings.Join(changes, "\n"), "skips 2 calls") {
+			t.Errorf("setup says %v, %v; want that it skips 2 calls", changes, err)
+		}
+	})
+}

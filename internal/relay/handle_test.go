@@ -1,0 +1,120 @@
+package relay
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// memory is a ledger in memory.
+type memory map[string]Record
+
+func (m memory) Settled(_ context.Context, key string) (Record, bool, error) {
+	r, ok := m[key]
+	return r, ok, nil
+}
+
+// api answers every request with the same, and counts.
+type api struct {
+	v     Voicemail
+	err   error
+	asked int
+}
+
+func (a *api) Voicemail(context.Context, Call, func() bool) (Voicemail, int, error) {
+	a.asked++
+	return a.v, 1, a.err
+}
+
+// purse notes what it is told.
+type purse struct {
+	open bool
+	told []string
+}
+
+func (p *purse) TryTake() bool    { return p.open }
+func (p *purse) Give()            {}
+func (p *purse) Spend() bool      { return true }
+func (p *purse) Answered()        { p.told = append(p.told, "answered") }
+func (p *purse) Refused()         { p.told = append(p.told, "refused") }
+func (p *purse) Paused(time.Time) { p.told = append(p.told, "paused") }
+
+func TestHandle(t *testing.T) {
+	now := ended.Add(time.Minute)
+	k := aCall.Key()
+	body := []byte(`{"botId":"st-1","sessionId":"s1"}`)
+	seen := History{ID: k, EndedAt: ended, SeenAt: ended.Add(20 * time.Second), Recordings: found.Recordings, Requests: 1}
+	rows := []struct {
+		name   string
+		change func(*Delivery, *api, *purse, memory)
+		want   string
+		asked  int
+		told   string // what the purse was told
+	}{
+		{"fresh, time has come, a seat is free", nil, "ready completed", 1, "answered"},
+		{"fresh, and its account has no seat or a budget", func(d *Delivery, _ *api, p *purse, _ memory) { p.open = false }, "later first", 0, ""},
+		{"fresh, too early", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Now = ended.Add(time.Second) }, "later first", 0, ""},
+		{"settled before", func(_ *Delivery, _ *api, _ *purse, m memory) { m[k] = Record{ID: k} }, "relay.Fold", 0, ""},
+		{"settled before, asked once more on purpose", func(d *Delivery, _ *api, _ *purse, m memory) {
+			m[k] = Record{ID: k}
+			d.Header = map[string][]string{ReplayHeader: {"1"}}
+		}, "ready completed", 1, "answered"},
+		{"settled before, that replay too", func(d *Delivery, _ *api, _ *purse, m memory) {
+			m[k] = Record{ID: k + "/r1"}
+			d.Header = map[string][]string{ReplayHeader: {"1"}}
+		}, "relay.Fold", 0, ""},
+		{"no call", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Body = []byte("x") }, "failed malformed", 0, ""},
+		{"the publisher knows of none", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Body = []byte(`{"botId":"st-1","sessionId":"s1","voicemail":false}`)
+		}, "absent hint", 0, ""},
+		{"handed out 20 times", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 20 }, "ready completed", 1, "answered"},
+		{"handed out over 20 times", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 21 }, "failed undeliverable", 0, ""},
+		{"handed out over 20 times, a recording was seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries, d.Line, d.History = 21, true, seen }, "ready timed_out", 0, ""},
+		{"a bot that no account serves", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Body = []byte(`{"botId":"x-1","sessionId":"s1"}`) }, "failed rejected", 0, ""},
+		{"refused", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = refused }, "later again", 1, "refused"},
+		{"asked for a pause", func(_ *Delivery, a *api, _ *purse, _ memory) {
+			a.err = &Trouble{Status: 429, RetryAfter: time.Minute, Result: "limited"}
+		}, "later again", 1, "paused"},
+		{"rejected: the credentials are good all the same", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = no }, "failed rejected", 1, "answered"},
+		{"out of the line, its account closed, seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Line, d.Granted, d.History = true, false, seen }, "later seen", 0, ""},
+		{"out of the line, its account closed, seen, deadline gone", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Line, d.Granted, d.History, d.Now = true, false, seen, ended.Add(time.Hour)
+		}, "ready timed_out", 0, ""},
+		{"out of the line too early: a longer wait takes a hop", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Line, d.History = true, History{ID: k, EndedAt: ended, Requests: 1, Due: ended.Add(time.Hour)}
+		}, "later last", 0, ""},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			a, p, m := &api{v: spoken}, &purse{open: true}, memory{}
+			d := Delivery{Event: Event{Body: body, Stored: ended, ID: "CALLS/1/1"}, Queued: ended, Deliveries: 1, Granted: true, Now: now}
+			if r.change != nil {
+				r.change(&d, a, p, m)
+			}
+			d.Call, d.Err = Parse(d.Event)
+			rel := &Relay{Accounts: Accounts{{Name: "a", Bots: []string{"st-*"}, Transcription: true, Source: a, Purse: p}}, Ledger: m, Policy: policy, Now: func() time.Time { return d.Now }}
+			o, err := rel.Handle(context.Background(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := ""
+			if len(p.told) > 0 {
+				told = p.told[0]
+			}
+			if said(o) != r.want || a.asked != r.asked || told != r.told || len(p.told) > 1 {
+				t.Errorf("got %s, %d requests, purse told %q; want %s, %d, %q", said(o), a.asked, p.told, r.want, r.asked, r.told)
+			}
+		})
+	}
+}
+
+func TestHandleIsInterruptedWithoutAnOutcome(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	rel := &Relay{Accounts: Accounts{{Name: "a", Source: &api{err: broken}, Purse: &purse{open: true}}}, Ledger: memory{}, Policy: policy, Now: time.Now}
+	d := Delivery{Event: Event{Body: []byte(`{"botId":"st-1","sessionId":"s1"}`), Stored: ended}, Now: ended.Add(time.Hour)}
+	d.Call, d.Err = Parse(d.Event)
+	if o, err := rel.Handle(ctx, d); err == nil {
+		t.Errorf("got %s, want an error: a request that shutdown ended says nothing about the call", said(o))
+	}
+}
