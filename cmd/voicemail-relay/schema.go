@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,7 +65,7 @@ func (a *app) check(name, file string) error {
 		return err
 	}
 	if err := schemas.Validate(name, body); err != nil {
-		return errors.Join(fmt.Errorf("not a valid %s:", name), err)
+		return fmt.Errorf("not a valid %s\n%w", name, err)
 	}
 	fmt.Fprintf(a.stdout, "a valid %s\n", name)
 	return nil

@@ -79,7 +79,11 @@ func embed(s settings.NATS) (*natsd.Server, error) {
 	if err := os.MkdirAll(s.StoreDir, 0o700); err != nil {
 		return nil, fmt.Errorf("nats.store_dir: %w", err)
 	}
-	return natsd.Start(natsd.Config{StoreDir: s.StoreDir, Host: u.Hostname(), Port: port, SyncAlways: true})
+	server, err := natsd.Start(natsd.Config{StoreDir: s.StoreDir, Host: u.Hostname(), Port: port, SyncAlways: true})
+	if err != nil {
+		return nil, fmt.Errorf("nats.embedded: %w; check nats.store_dir, and that nothing else has the port of nats.url", err)
+	}
+	return server, nil
 }
 
 // A daemon is a relay, wired.

@@ -46,7 +46,6 @@ type Purse struct {
 	delay   time.Duration
 	probing bool
 	wake    wake
-	spent   uint64
 }
 
 // New makes a purse; the error names the field that is wrong.

@@ -145,6 +145,11 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 		return nil
 	}
 	if !s.update {
+		for _, subject := range want.Subjects {
+			if !slicesCover(have.Subjects, subject) {
+				return fmt.Errorf("%w: stream %s does not hold %s: run voicemail-relay setup", ErrSetup, want.Name, subject)
+			}
+		}
 		if want.Duplicates > have.Duplicates {
 			return fmt.Errorf("%w: stream %s folds repeats for %s, less than ledger.keep (%s): run voicemail-relay setup", ErrSetup, want.Name, have.Duplicates, want.Duplicates)
 		}

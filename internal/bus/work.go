@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -112,6 +111,3 @@ func earliest(a, b time.Time) time.Time {
 	}
 	return a
 }
-
-// ours says whether a subject is one of the work stream's.
-func (n Names) ours(subject string) bool { return strings.HasPrefix(subject, n.workSubject()+".") }
