@@ -1,112 +1,63 @@
-// Package schemas holds the papers: a JSON Schema (draft-07) of each event, and an AsyncAPI document over them. They are the law: every event
-// that leaves is valid against them, and fields are only ever added.
+// Package schemas holds the papers: the JSON Schemas (draft-07) of the four
+// events that pass between the relay and other programs, and the AsyncAPI
+// document over them. They are embedded, so that the binary can print them and
+// tests can hold every event to them.
+//
+// The schemas are the law for bodies. Three things a schema cannot say are left
+// to the parser: a call.ended body has at most 65,536 bytes, the contents of
+// data_base64 must be a call too, and of a name that stands twice in one object
+// the last counts.
+//
+// The files under testdata, one folder a schema with valid and invalid bodies,
+// are for every test that reads or writes these events.
 package schemas
 
 import (
-	"bytes"
 	"embed"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"unicode/utf8"
+)
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+// The names of the four events, which are also their default subjects.
+const (
+	CallEnded       = "call.ended"
+	VoicemailReady  = "voicemail.ready"
+	VoicemailAbsent = "voicemail.absent"
+	VoicemailFailed = "voicemail.failed"
 )
 
 //go:embed call.ended.json voicemail.ready.json voicemail.absent.json voicemail.failed.json asyncapi.yaml
-var files embed.FS
+var papers embed.FS
 
-// Names lists the events: the one that comes in, then those that go out.
+// Names lists the four events: the one that comes in, then the three verdicts.
 func Names() []string {
-	return []string{"call.ended", "voicemail.ready", "voicemail.absent", "voicemail.failed"}
+	return []string{CallEnded, VoicemailReady, VoicemailAbsent, VoicemailFailed}
 }
 
-// JSON is an event's schema. The error lists the names that there are.
+// JSON is the schema of one event as it was written, with comments for readers
+// in its descriptions. It stands alone: it refers to no other file. The error of
+// an unknown name lists the known ones.
 func JSON(name string) ([]byte, error) {
-	if !slices.Contains(Names(), name) {
-		return nil, fmt.Errorf("there is no schema %q; there are %s", name, strings.Join(Names(), ", "))
+	if err := known(name); err != nil {
+		return nil, err
 	}
-	return files.ReadFile(name + ".json")
+	return papers.ReadFile(name + ".json")
 }
 
-// AsyncAPI is the document over all events, in YAML.
+// AsyncAPI is the AsyncAPI 3.1 document, YAML, over all four events. It refers
+// to the schemas as files beside it, by the name of the event and ".json".
 func AsyncAPI() []byte {
-	b, err := files.ReadFile("asyncapi.yaml")
+	doc, err := papers.ReadFile("asyncapi.yaml")
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // the compiler put it there
 	}
-	return b
+	return doc
 }
 
-var compiled = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft7)
-	c.AssertFormat()
-	all := map[string]*jsonschema.Schema{}
-	for _, name := range Names() {
-		b, err := JSON(name)
-		if err != nil {
-			return nil, err
-		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-		if err != nil {
-			return nil, fmt.Errorf("schema %s: %w", name, err)
-		}
-		if err := c.AddResource(name+".json", doc); err != nil {
-			return nil, fmt.Errorf("schema %s: %w", name, err)
-		}
-	}
-	for _, name := range Names() {
-		s, err := c.Compile(name + ".json")
-		if err != nil {
-			return nil, fmt.Errorf("schema %s: %w", name, err)
-		}
-		all[name] = s
-	}
-	return all, nil
-})
-
-// Validate checks an event's JSON against its schema; nil when it is valid. The error names places and rules, a line each, and quotes nothing
-// of the event: it may hold what a caller said.
-func Validate(name string, body []byte) error {
-	if _, err := JSON(name); err != nil {
-		return err
-	}
-	all, err := compiled()
-	if err != nil {
-		return err
-	}
-	if !utf8.Valid(body) {
-		return errors.New("not valid UTF-8")
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-	if err != nil {
-		return errors.New("not one valid JSON value")
-	}
-	var invalid *jsonschema.ValidationError
-	switch err := all[name].Validate(doc); {
-	case err == nil:
+func known(name string) error {
+	if slices.Contains(Names(), name) {
 		return nil
-	case !errors.As(err, &invalid):
-		return errors.New("cannot be validated")
 	}
-	var lines []error
-	for _, e := range leaves(invalid) {
-		lines = append(lines, fmt.Errorf("at %q: breaks the rule %s", "/"+strings.Join(e.InstanceLocation, "/"), strings.Join(e.ErrorKind.KeywordPath(), "/")))
-	}
-	return errors.Join(lines...)
-}
-
-// leaves are the errors that have no further cause.
-func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	if len(e.Causes) == 0 {
-		return []*jsonschema.ValidationError{e}
-	}
-	var all []*jsonschema.ValidationError
-	for _, c := range e.Causes {
-		all = append(all, leaves(c)...)
-	}
-	return all
+	return fmt.Errorf("schema %q: not known; there are %s", name, strings.Join(Names(), ", "))
 }

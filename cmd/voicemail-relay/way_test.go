@@ -58,7 +58,7 @@ func TestEveryAnswerHasItsVerdictAndItsCost(t *testing.T) {
 		least, most  time.Duration // from the call's end
 	}{
 		{"text at once", []emu.Step{emu.Ready("canary-transcript")}, nil, "ready", "completed", 1, 15 * time.Second, 18 * time.Second},
-		{"the other spelling of the recordings' key", []emu.Step{emu.ReadyUnderscored("canary-transcript")}, nil, "ready", "completed", 1, 15 * time.Second, 18 * time.Second},
+		{"the other spelling of the recordings' key", []emu.Step{emu.Underscored(emu.Ready("canary-transcript"))}, nil, "ready", "completed", 1, 15 * time.Second, 18 * time.Second},
 		{"several recordings and messages", []emu.Step{emu.Several()}, nil, "ready", "completed", 1, 15 * time.Second, 18 * time.Second},
 		{"astray types", []emu.Step{emu.Astray()}, nil, "ready", "completed", 1, 15 * time.Second, 18 * time.Second},
 		{"late media", append(emu.Repeat(2, emu.MediaInProgress()), emu.Ready("x")), nil, "ready", "completed", 3, 55 * time.Second, 75 * time.Second},

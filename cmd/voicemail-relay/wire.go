@@ -117,7 +117,7 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	for _, a := range accounts {
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
-			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: s.Retry.First, MaxConns: a.Concurrency,
+			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: min(s.Retry.First, time.Second), MaxConns: a.Concurrency,
 			Transport: x.transport,
 			Observe:   func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
 		})

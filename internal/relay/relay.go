@@ -144,7 +144,7 @@ func tell(p Purse, a Answer) {
 		p.Refused()
 	case t.RetryAfter > 0:
 		p.Paused(a.At.Add(t.RetryAfter))
-	case t.Kind == Rejected || t.Status != 0: // it answers: the credentials are good
+	case t.Kind == Rejected: // it looked at the call: the credentials are good. A 5xx or a proxy's page says nothing about them
 		p.Answered()
 	}
 }

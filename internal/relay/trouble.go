@@ -19,7 +19,7 @@ const (
 type Trouble struct {
 	Kind       TroubleKind
 	Status     int           // the HTTP status; 0 when there was no answer
-	Result     string        // the metric's label: limited, refused, rejected, error, timeout, unreadable
+	Result     string        // the metric's label, out of smartassist.Results
 	RetryAfter time.Duration // over 0: the whole account is to be left alone for so long
 	Text       string
 }

@@ -1,9 +1,6 @@
 package smartassist
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"net/url"
 	"path"
 	"strconv"
@@ -13,180 +10,154 @@ import (
 	"voicemail-relay/internal/relay"
 )
 
-// answer is the part of the API's answer that is asked for. The recordings' key has a space in every published sample and an underscore in
-// every table of parameters.
-type answer struct {
-	Status      lenient         `json:"status"`
-	Spaced      many[recording] `json:"voicemail recording"`
-	Underscored many[recording] `json:"voicemail_recording"`
-	Messages    many[message]   `json:"transcriptions"`
-}
-
-type recording struct {
-	FileName lenient `json:"fileName"`
-	FileURL  link    `json:"fileUrl"`
-}
-
-type message struct {
-	ID         lenient         `json:"_id"`
-	Components many[component] `json:"components"`
-	CreatedOn  lenient         `json:"createdOn"`
-	Lang       lenient         `json:"lang"`
-	Timestamp  lenient         `json:"timestampValue"`
-	Author     object[author]  `json:"author"`
-}
-
-type author struct {
-	ID   lenient `json:"id"`
-	Type lenient `json:"type"`
-}
-
-type component struct {
-	Type lenient      `json:"cT"`
-	Data object[data] `json:"data"`
-}
-
-type data struct {
-	Text text `json:"text"`
-}
-
-// text and link are strings alone: a number is no text.
-type text string
-
-// UnmarshalJSON never fails.
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*t = text(s)
+// decode reads the body of a success, and says false when it is not a JSON object. The status is the answer's own word.
+func decode(body []byte) (v relay.Voicemail, status string, ok bool) {
+	c, ok := objectIn(body)
+	if !ok {
+		return v, "", false
 	}
-	return nil
-}
-
-type link string
-
-// UnmarshalJSON never fails.
-func (l *link) UnmarshalJSON(b []byte) error {
-	var t text
-	err := t.UnmarshalJSON(b)
-	*l = link(t)
-	return err
-}
-
-// object is a JSON object, or nothing.
-type object[T any] struct{ value T }
-
-// UnmarshalJSON never fails.
-func (o *object[T]) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '{' {
-		_ = json.Unmarshal(b, &o.value)
-	}
-	return nil
-}
-
-// many is a list of objects: what else stands in it is passed over, and a single object counts as a list of one.
-type many[T any] []T
-
-// UnmarshalJSON never fails.
-func (m *many[T]) UnmarshalJSON(b []byte) error {
-	var items []json.RawMessage
-	switch {
-	case len(b) > 0 && b[0] == '{':
-		items = []json.RawMessage{b}
-	case len(b) > 0 && b[0] == '[':
-		_ = json.Unmarshal(b, &items)
-	}
-	*m = nil
-	for _, item := range items {
-		var v T
-		if item = bytes.TrimSpace(item); len(item) > 0 && item[0] == '{' && json.Unmarshal(item, &v) == nil {
-			*m = append(*m, v)
+	// The recordings' key has a space in every published sample and an underscore in every table of parameters.
+	var spaced, underscored []relay.Recording
+	for key := range c.fields() {
+		switch string(key) {
+		case "status":
+			status = c.word()
+		case "voicemail recording":
+			spaced = c.recordings()
+		case "voicemail_recording":
+			underscored = c.recordings()
+		case "transcriptions":
+			v.Transcriptions = c.transcriptions()
 		}
 	}
-	return nil
+	if v.Recordings = spaced; len(spaced) == 0 {
+		v.Recordings = underscored
+	}
+	status = strings.ToLower(strings.TrimSpace(status))
+	v.Status = known(status)
+	return v, status, true
 }
 
-// decode reads a JSON object.
-func decode(body []byte) (answer, error) {
-	var a answer
-	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return a, errors.New("not a JSON object")
-	}
-	if err := json.Unmarshal(body, &a); err != nil {
-		return a, errors.New("not valid JSON")
-	}
-	return a, nil
-}
-
-// voicemail is the answer in relay's words.
-func (a answer) voicemail() relay.Voicemail {
-	v := relay.Voicemail{Recordings: a.recordings(), Status: status(string(a.Status))}
-	for _, m := range a.Messages {
-		v.Transcriptions = append(v.Transcriptions, m.transcription())
-	}
-	return v
-}
-
-// status keeps the answer's word where it is known: it stands in logs.
-func status(s string) string {
-	switch s = strings.ToLower(s); s {
-	case "", "success", "call_in_progress", "media_in_progress", "media_unavailable", "failed":
-		return s
+// known is the status where it is one of those that the sibling recording API documents: it stands in logs.
+func known(status string) string {
+	switch status {
+	case "", "success", "call_in_progress", "media_in_progress", "media_unavailable":
+		return status
 	}
 	return "other"
 }
 
-// recordings are those with a link; an empty one is not ready yet.
-func (a answer) recordings() []relay.Recording {
-	for _, spelling := range []many[recording]{a.Spaced, a.Underscored} {
-		var rs []relay.Recording
-		for _, r := range spelling {
-			if r.FileURL == "" {
-				continue
+// recordings are those with a link: an empty one is not ready yet.
+func (c *cursor) recordings() []relay.Recording {
+	var rs []relay.Recording
+	for range c.objectsOrOne() {
+		var r relay.Recording
+		for key := range c.fields() {
+			switch string(key) {
+			case "fileName":
+				r.FileName = c.word()
+			case "fileUrl":
+				r.FileURL = c.text()
 			}
-			name := string(r.FileName)
-			if name == "" {
-				name = nameOf(string(r.FileURL))
-			}
-			rs = append(rs, relay.Recording{FileName: name, FileURL: string(r.FileURL), ExpiresAt: expiresAt(string(r.FileURL))})
 		}
-		if len(rs) > 0 {
-			return rs
+		if r.FileURL == "" {
+			continue
 		}
+		if r.FileName == "" {
+			r.FileName = nameOf(r.FileURL)
+		}
+		r.ExpiresAt = expiresAt(r.FileURL)
+		rs = append(rs, r)
 	}
-	return nil
+	return rs
 }
 
-// nameOf is the last part of a link's path.
+// nameOf is the last part of a link's path; "" when there is none.
 func nameOf(link string) string {
 	u, err := url.Parse(link)
-	if err != nil || u.Path == "" {
+	if err != nil {
 		return ""
 	}
-	if name := path.Base(u.Path); name != "/" && name != "." {
+	switch name := path.Base(u.Path); name {
+	case "/", ".", "..":
+		return ""
+	default:
 		return name
 	}
-	return ""
 }
 
-func (m message) transcription() relay.Transcription {
-	var parts []string
-	for _, c := range m.Components {
-		if kind := string(c.Type); (kind == "" || strings.EqualFold(kind, "text")) && c.Data.value.Text != "" {
-			parts = append(parts, string(c.Data.value.Text))
+func (c *cursor) transcriptions() []relay.Transcription {
+	var ts []relay.Transcription
+	for range c.objects() {
+		ts = append(ts, c.transcription())
+	}
+	return ts
+}
+
+func (c *cursor) transcription() relay.Transcription {
+	var t relay.Transcription
+	var stamp string
+	for key := range c.fields() {
+		switch string(key) {
+		case "_id":
+			t.ID = c.word()
+		case "components":
+			t.Text = c.components()
+		case "lang":
+			t.Language = c.word()
+		case "createdOn":
+			t.CreatedOn = c.word()
+		case "timestampValue":
+			stamp = c.word()
+		case "author":
+			for key := range c.fields() {
+				switch string(key) {
+				case "id":
+					t.AuthorID = c.word()
+				case "type":
+					t.AuthorType = c.word()
+				}
+			}
 		}
 	}
-	return relay.Transcription{
-		ID: string(m.ID), Text: strings.Join(parts, "\n"), Language: string(m.Lang), CreatedOn: string(m.CreatedOn),
-		AuthorID: string(m.Author.value.ID), AuthorType: string(m.Author.value.Type), Spoken: m.spoken(),
-	}
+	t.Spoken = spoken(stamp, t.CreatedOn)
+	return t
 }
 
-// spoken orders messages: timestampValue, else createdOn, in milliseconds since 1970.
-func (m message) spoken() int64 {
-	if ms, err := strconv.ParseFloat(string(m.Timestamp), 64); err == nil && ms > 0 && ms < 1<<53 {
+// components joins the text of those that hold some. One whose type is missing counts where it has text: the type is the vendor's, not ours.
+func (c *cursor) components() string {
+	var all string
+	for range c.objectsOrOne() {
+		var kind, text string
+		for key := range c.fields() {
+			switch string(key) {
+			case "cT":
+				kind = c.word()
+			case "data":
+				for key := range c.fields() {
+					if string(key) == "text" {
+						text = c.text()
+					}
+				}
+			}
+		}
+		switch {
+		case text == "" || kind != "" && !strings.EqualFold(kind, "text"):
+		case all == "":
+			all = text
+		default:
+			all += "\n" + text
+		}
+	}
+	return all
+}
+
+// spoken orders messages, in milliseconds since 1970.
+func spoken(timestamp, createdOn string) int64 {
+	if ms, err := strconv.ParseFloat(strings.TrimSpace(timestamp), 64); err == nil && ms > 0 && ms < 1<<53 { // beyond, a float loses digits
 		return int64(ms)
 	}
-	if t, err := time.Parse(time.RFC3339, string(m.CreatedOn)); err == nil {
+	if t, err := time.Parse(time.RFC3339, createdOn); err == nil {
 		return t.UnixMilli()
 	}
 	return 0

@@ -13,7 +13,7 @@ import (
 // secret is the key that signs tokens: given, or out of a file that is read again when it changes. It is guarded by tokens' mutex.
 type secret struct {
 	file    string
-	parse   func(string) (any, error)
+	method  jwt.SigningMethod
 	key     any
 	text    string
 	version int
@@ -24,17 +24,8 @@ type secret struct {
 // lookEvery is how often a file is looked at, at most.
 const lookEvery = time.Second
 
-func newSecret(cfg Config) (*secret, error) {
-	s := &secret{file: cfg.SecretFile, parse: func(text string) (any, error) { return []byte(text), nil }}
-	if strings.HasPrefix(cfg.Algorithm, "RS") {
-		s.parse = func(text string) (any, error) {
-			key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text))
-			if err != nil {
-				return nil, errors.New("is not an RSA private key in PEM")
-			}
-			return key, nil
-		}
-	}
+func newSecret(cfg Config, method jwt.SigningMethod) (*secret, error) {
+	s := &secret{file: cfg.SecretFile, method: method}
 	if s.file == "" {
 		if err := s.set(cfg.Secret); err != nil {
 			return nil, fmt.Errorf("smartassist: Secret %w", err)
@@ -47,33 +38,44 @@ func newSecret(cfg Config) (*secret, error) {
 	return s, nil
 }
 
+// set takes a new secret, if it can sign.
 func (s *secret) set(text string) error {
 	if text == "" {
-		return errors.New("is empty")
+		return errors.New("must not be empty")
 	}
 	if text == s.text {
 		return nil
 	}
-	key, err := s.parse(text)
-	if err != nil {
-		return err
+	var key any = []byte(text)
+	if _, rsa := s.method.(*jwt.SigningMethodRSA); rsa {
+		private, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(text))
+		if err != nil { // its text may quote the key
+			return errors.New("must be an RSA private key in PEM, without a password")
+		}
+		key = private
+	}
+	if _, err := s.method.Sign("trial", key); err != nil { // an RSA key that is too short shows only here
+		return fmt.Errorf("must be a key that can sign %s: at least 1024 bits", s.method.Alg())
 	}
 	s.key, s.text = key, text
 	s.version++
 	return nil
 }
 
-// read reads the file; one trailing newline is an editor's.
+// read reads the file. It stats first: a change in between is then seen the next time.
 func (s *secret) read() error {
 	info, err := os.Stat(s.file) // follows links: Kubernetes swaps one
 	if err != nil {
-		return fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
+		return fmt.Errorf("cannot be read: %w", plain(err))
 	}
 	b, err := os.ReadFile(s.file)
 	if err != nil {
-		return fmt.Errorf("cannot be read: %w", errors.Unwrap(err))
+		return fmt.Errorf("cannot be read: %w", plain(err))
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	text, newline := strings.CutSuffix(string(b), "\n") // an editor's, no part of the secret
+	if newline {
+		text = strings.TrimSuffix(text, "\r")
+	}
 	if err := s.set(text); err != nil {
 		return err
 	}
@@ -81,12 +83,21 @@ func (s *secret) read() error {
 	return nil
 }
 
-// get returns the key and its version. A file that cannot be used for a while leaves the last good key in place.
+// plain leaves the file's name out, which New's error says already.
+func plain(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// get returns the key and its version. A file that cannot be used for a while leaves the last good key in place, and is tried again.
 func (s *secret) get(now time.Time) (key any, version int) {
-	if s.file != "" && now.Sub(s.looked) >= lookEvery {
+	if s.file != "" && now.Sub(s.looked).Abs() >= lookEvery { // a clock that was put back does not stop it
 		s.looked = now
 		info, err := os.Stat(s.file)
-		if err == nil && (s.seen == nil || !os.SameFile(info, s.seen) || info.ModTime() != s.seen.ModTime() || info.Size() != s.seen.Size()) {
+		if err == nil && (s.seen == nil || !os.SameFile(info, s.seen) || !info.ModTime().Equal(s.seen.ModTime()) || info.Size() != s.seen.Size()) {
 			_ = s.read()
 		}
 	}

@@ -2,7 +2,7 @@ package smartassist
 
 import (
 	"crypto/rand"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,8 +13,8 @@ import (
 // signs for a minute.
 const (
 	tokenLife  = 5 * time.Minute
-	tokenFresh = time.Minute
-	clockSkew  = 30 * time.Second
+	tokenSpare = time.Minute
+	clockSkew  = 30 * time.Second // iat lies so far back, for servers whose clock is late
 )
 
 // tokens signs the account's tokens: one for several requests, or with jti one for each.
@@ -22,22 +22,22 @@ type tokens struct {
 	appID  string
 	method jwt.SigningMethod
 	jti    bool
-	secret *secret
 
 	mu      sync.Mutex
+	secret  *secret
 	cached  string
 	expires time.Time
 	version int // of the secret that signed it
 }
 
 func newTokens(cfg Config) (*tokens, error) {
-	method := jwt.GetSigningMethod(cfg.Algorithm)
 	switch cfg.Algorithm {
 	case "HS256", "HS512", "RS256", "RS512":
-	default:
-		return nil, fmt.Errorf("smartassist: Algorithm must be HS256, HS512, RS256 or RS512")
+	default: // not whatever the library knows: it knows none, too
+		return nil, errors.New("smartassist: Algorithm must be HS256, HS512, RS256 or RS512")
 	}
-	s, err := newSecret(cfg)
+	method := jwt.GetSigningMethod(cfg.Algorithm)
+	s, err := newSecret(cfg, method)
 	if err != nil {
 		return nil, err
 	}
@@ -45,23 +45,25 @@ func newTokens(cfg Config) (*tokens, error) {
 }
 
 // get returns a token that is good for a while. The error tells no secret.
-func (t *tokens) get() (string, error) {
+func (t *tokens) get(now time.Time) (string, error) {
+	now = now.Round(0) // the wall clock's: the API knows no other, and the other stands still while a machine sleeps
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
 	key, version := t.secret.get(now)
-	if !t.jti && t.cached != "" && t.version == version && now.Before(t.expires.Add(-tokenFresh)) {
+	if left := t.expires.Sub(now); t.cached != "" && t.version == version && left > tokenSpare && left <= tokenLife {
 		return t.cached, nil
 	}
-	claims := jwt.MapClaims{"appId": t.appID, "sub": t.appID, "iat": now.Add(-clockSkew).Unix(), "exp": now.Add(tokenLife).Unix()}
+	claims := jwt.MapClaims{"appId": t.appID, "iat": now.Add(-clockSkew).Unix(), "exp": now.Add(tokenLife).Unix()}
 	if t.jti {
-		claims["jti"] = rand.Text()
+		claims["jti"] = rand.Text() // 130 bits
 	}
 	signed, err := jwt.NewWithClaims(t.method, claims).SignedString(key)
-	if err != nil {
-		return "", fmt.Errorf("no token can be signed; check smartassist.app_secret and smartassist.algorithm")
+	if err != nil { // it may quote the key
+		return "", errors.New("no token can be signed; check the secret and smartassist.algorithm")
 	}
-	t.cached, t.expires, t.version = signed, now.Add(tokenLife), version
+	if !t.jti {
+		t.cached, t.expires, t.version = signed, now.Add(tokenLife), version
+	}
 	return signed, nil
 }
 

@@ -1,32 +1,38 @@
 package smartassisttest
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// ParseScript reads a script as it is written on a command line: steps separated by commas, each a word, some with a text behind a colon,
-// *n repeating it. A number is a status; 429/30 and 503/30 say Retry-After. slow:2s waits, then is ready.
+// mostRepeats keeps a slip of the pen from filling memory.
+const mostRepeats = 10_000
+
+// ParseScript reads a script as it is written on a command line:
 //
-//	not_yet*2,ready:Hello there
-//	503*3,ready
-//	hang
+//	script = step { "," step }          the last step repeats for ever
+//	step   = what [ "*" TIMES ]         TIMES is 1 to 10000
+//	what   = WORD [ ":" TEXT ]          ready:Hello there
+//	       | STATUS [ "/" RETRY-AFTER ] [ ":" MESSAGE ]    503, 429/2, 400:Invalid request ID
+//	       | "slow:" DURATION [ ":" what ]                 slow:2s:not_yet; ready if nothing is said
+//	       | "underscored:" what
+//
+// A text with a comma, or with * and a number at its end, is written in double quotes as in Go: ready:"Well, hello". Spaces around steps
+// are ignored. Words lists the words.
 func ParseScript(s string) ([]Step, error) {
+	words, err := split(s)
+	if err != nil {
+		return nil, err
+	}
 	var steps []Step
-	for _, word := range strings.Split(s, ",") {
-		n := 1
-		if head, times, ok := cutLast(word, "*"); ok {
-			k, err := strconv.Atoi(times)
-			if err != nil || k < 1 || k > 10_000 {
-				return nil, fmt.Errorf("script: %q: %q is not how often", word, times)
-			}
-			word, n = head, k
+	for _, word := range words {
+		what, n, err := repeats(word)
+		if err != nil {
+			return nil, err
 		}
-		step, err := ParseStep(word)
+		step, err := ParseStep(what)
 		if err != nil {
 			return nil, err
 		}
@@ -35,63 +41,73 @@ func ParseScript(s string) ([]Step, error) {
 	return steps, nil
 }
 
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// ParseStep reads one step.
-func ParseStep(word string) (Step, error) {
-	name, arg, _ := strings.Cut(strings.TrimSpace(word), ":")
-	if code, retry, ok := strings.Cut(name, "/"); ok || isNumber(name) {
-		status, err := strconv.Atoi(code)
+// split cuts a script at the commas that stand outside quotes. A quote opens a text where a text begins, and is a letter elsewhere.
+func split(s string) ([]string, error) {
+	var words []string
+	begin := 0
+	for i := 0; i < len(s); i++ {
 		switch {
-		case err != nil || status < 400 || status > 599:
-			return Step{}, fmt.Errorf("script: %q is no status from 400 to 599", code)
-		case status == 429:
-			return RateLimited(retry), nil
-		case retry != "":
-			return ServerErrorRetryAfter(status, retry), nil
-		}
-		return Error(status, "Error "+code), nil
-	}
-	if name == "slow" {
-		d, err := time.ParseDuration(arg)
-		if err != nil {
-			return Step{}, fmt.Errorf("script: slow: %q is no duration such as 2s", arg)
-		}
-		return Slow(d, Ready("It took a while.")), nil
-	}
-	known := words()
-	mk, ok := known[name]
-	if !ok {
-		return Step{}, fmt.Errorf("script: unknown step %q; known are %s, slow:DURATION, a status, 429/SECONDS", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-	}
-	return mk(arg), nil
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.Atoi(s)
-	return err == nil
-}
-
-func words() map[string]func(arg string) Step {
-	plain := func(mk func() Step) func(string) Step { return func(string) Step { return mk() } }
-	return map[string]func(string) Step{
-		"ready": func(text string) Step {
-			if text == "" {
-				text = "Hello, this is a made-up voicemail."
+		case s[i] == ',':
+			words = append(words, strings.TrimSpace(s[begin:i]))
+			begin = i + 1
+		case s[i] == '"' && i > begin && (s[i-1] == ':' || s[i-1] == '/'):
+			quoted, err := strconv.QuotedPrefix(s[i:])
+			if err != nil {
+				return nil, fmt.Errorf("script: the text %s has no closing quote", strings.TrimSpace(s[i:]))
 			}
-			return Ready(text)
-		},
-		"status":  Status,
-		"not_yet": plain(NotYet), "in_progress": plain(InProgress), "media_in_progress": plain(MediaInProgress), "unavailable": plain(Unavailable),
-		"no_content": plain(NoContent), "session_not_found": plain(SessionNotFound), "not_found": plain(NotFound404), "empty_link": plain(EmptyLink),
-		"sample": plain(Sample), "no_transcript": plain(NoTranscript), "no_transcript_list": plain(NoTranscriptList), "empty_transcript": plain(EmptyTranscript),
-		"failed": plain(Failed), "invalid_stream": plain(InvalidStream), "unauthorized": plain(Unauthorized), "forbidden": plain(Forbidden),
-		"html": plain(func() Step { return HTML(502) }), "hang": plain(Hang), "cut": plain(Cut), "reset": plain(Reset), "huge": plain(Huge), "huge_gzip": plain(HugeGzip),
-		"garbage": plain(Garbage), "truncated": plain(Truncated), "several": plain(Several), "astray": plain(Astray), "redirect": Redirect,
+			i += len(quoted) - 1
+		}
 	}
+	return append(words, strings.TrimSpace(s[begin:])), nil
+}
+
+// repeats cuts *n off a step. What has a text keeps a * that no number follows.
+func repeats(word string) (what string, n int, err error) {
+	i := strings.LastIndexByte(word, '*')
+	if i < 0 || strings.HasSuffix(word, `"`) {
+		return word, 1, nil
+	}
+	n, err = strconv.Atoi(strings.TrimSpace(word[i+1:]))
+	switch {
+	case err != nil && strings.Contains(word[:i], ":"):
+		return word, 1, nil
+	case err != nil || n < 1 || n > mostRepeats:
+		return "", 0, fmt.Errorf("script: %q: %q is no number of times from 1 to %d", word, word[i+1:], mostRepeats)
+	}
+	return strings.TrimSpace(word[:i]), n, nil
+}
+
+// ParseStep reads one step, what in ParseScript's grammar. An error names the word, and the known ones if it is none of them.
+func ParseStep(s string) (Step, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Step{}, errors.New("script: a step is missing; known are " + known())
+	}
+	name, arg, has := strings.Cut(s, ":")
+	if name[0] >= '0' && name[0] <= '9' {
+		return parseStatus(s)
+	}
+	for _, w := range words() {
+		if w.name != name {
+			continue
+		}
+		step, err := w.parse(arg, has)
+		if err != nil {
+			return Step{}, fmt.Errorf("script: %s: %w", name, err)
+		}
+		return step, nil
+	}
+	return Step{}, fmt.Errorf("script: unknown step %q; known are %s", name, known())
+}
+
+// unquote reads a text, in quotes or as it is.
+func unquote(s string) (string, error) {
+	if !strings.HasPrefix(s, `"`) {
+		return s, nil
+	}
+	text, err := strconv.Unquote(s)
+	if err != nil {
+		return "", fmt.Errorf("%s is no text in double quotes", s)
+	}
+	return text, nil
 }
