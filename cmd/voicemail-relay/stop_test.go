@@ -168,3 +168,51 @@ func TestEventThatIsTooLargeLosesTextAndIsTold(t *testing.T) {
 		}
 	})
 }
+
+func TestVerdictIsToldOnceThoughTheLedgerIsLost(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.emu.Script("s1", emu.Ready("x"), emu.Failed())
+		w.session("s1")
+		w.await(1, time.Minute)
+		pass(3 * time.Hour) // far beyond the server's own window for repeats
+		if err := w.js.DeleteStream(context.Background(), "KV_VOICEMAIL_LEDGER"); err != nil {
+			t.Fatal(err)
+		}
+		w.session("s1")
+		pass(time.Minute)
+		if vs := w.verdicts(); len(vs) != 1 {
+			t.Errorf("%d verdicts, want 1: the id folds what the ledger forgot", len(vs))
+		}
+		if log := w.log.String(); !strings.Contains(log, `"verdict":"ready"`) || strings.Contains(log, `"verdict":"failed"`) {
+			t.Errorf("the log tells a verdict that the stream does not hold")
+		}
+	})
+}
+
+func TestLongWaitsHop(t *testing.T) {
+	inWorld(t, []string{"wait.max=2h", "wait.recording_for=3h", "retry.give_up_after=100h", "retry.first=1h", "retry.max=1h"}, func(w *world) {
+		ctx := context.Background()
+		w.emu.Script("s1", emu.Error(418, "teapot"), emu.Ready("x"))
+		w.session("s1")
+		pass(20 * time.Second)
+		for range 5 {
+			s, err := w.js.Stream(ctx, "VOICEMAIL_WORK")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := s.GetLastMsgForSubject(ctx, "voicemail.work.wait.>")
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.Parse("@at "+time.RFC3339Nano, m.Header.Get("Nats-Schedule"))
+			if ahead := time.Until(at); err != nil || ahead > 10*time.Minute {
+				t.Errorf("an appointment is dated %s ahead (%v), want 10 minutes at most: what is past its date is stuck", ahead, err)
+			}
+			pass(9 * time.Minute)
+		}
+		v := w.one(2 * time.Hour)
+		if after := v.at.Sub(w.began); v.num("requests") != 2 || after < 45*time.Minute || after > 65*time.Minute {
+			t.Errorf("told after %s and %d requests, want about an hour and 2", after, v.num("requests"))
+		}
+	})
+}

@@ -1,0 +1,64 @@
+package bus
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
+	f := newFlights(time.Second)
+	a, other := f.start(&nats.Msg{}, "CALLS", 1, "key")
+	if a == nil || other != nil {
+		t.Fatal("the first one is not taken")
+	}
+	if fl, other := f.start(&nats.Msg{}, "CALLS", 2, "key"); fl != nil || other != a {
+		t.Errorf("the session is taken twice")
+	}
+	f.handOver(a)
+	b, other := f.start(&nats.Msg{}, "WORK", 1, "key")
+	if b == nil || other != nil {
+		t.Fatal("its next message is refused after it was handed over: it would come back only after ack_wait")
+	}
+	if n := len(f.due(time.Now().Add(2 * time.Second))); n != 2 {
+		t.Errorf("%d deliveries are extended, want both until they land", n)
+	}
+	f.land(a)
+	if _, other := f.start(&nats.Msg{}, "WORK", 2, "key"); other != b {
+		t.Errorf("landing the first one let the second go")
+	}
+	f.land(b)
+	if f.count() != 0 || len(f.byKey) != 0 {
+		t.Errorf("%d in hand, %d keys, want none", f.count(), len(f.byKey))
+	}
+	for range 2 { // what is no call has no session
+		if fl, _ := f.start(&nats.Msg{}, "CALLS", 9, ""); fl == nil {
+			t.Errorf("a malformed event is refused beside another")
+		}
+	}
+}
+
+func TestSubjects(t *testing.T) {
+	rows := []struct {
+		a, b string
+		want bool
+	}{{"call.ended", "call.ended", true}, {"call.>", "call.ended", true}, {"call.*", "call.ended", true}, {"call.*", "call.a.b", false}, {">", "x", true},
+		{"call.>", "call", false}, {"call.ended", "call.*", false}, {"call.*", "call.*", true}, {"call.>", "call.>", true}, {"call.*", "call.>", false}}
+	for _, r := range rows {
+		if got := covers(r.a, r.b); got != r.want {
+			t.Errorf("%s covers %s: %v, want %v", r.a, r.b, got, r.want)
+		}
+	}
+	n := Names{Prefix: "eu-", ReadySubject: "acme.vm.ready"}
+	p := place{account: "a", class: "last", key: "k"}
+	if got, ok := n.placeOf(n.due(p)); !ok || got != p {
+		t.Errorf("%s is read as %v", n.due(p), got)
+	}
+	if got := n.verdict("failed"); got != "acme.vm.failed" {
+		t.Errorf("failed goes to %s, want the sibling of ready", got)
+	}
+	if got := (Names{ReadySubject: "ready"}).verdict("absent"); got != "absent" {
+		t.Errorf("absent goes to %s", got)
+	}
+}
