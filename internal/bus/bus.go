@@ -67,6 +67,9 @@ type Bus struct {
 	health *health
 	flow   *flow
 	flight *flights
+
+	restoring sync.Mutex
+
 	mu     sync.Mutex
 	ledger *Ledger
 	calls  string // the stream that calls come from

@@ -98,8 +98,12 @@ func (b *Bus) begin(ctx context.Context) (calls string, err error) {
 	}
 }
 
-// restore makes again what somebody deleted.
+// restore makes again what somebody deleted. Of many that notice, one does it.
 func (b *Bus) restore(ctx context.Context) error {
+	if !b.restoring.TryLock() {
+		return nil
+	}
+	defer b.restoring.Unlock()
 	changes, _, err := b.Setup(ctx, false)
 	for _, c := range changes {
 		b.cfg.Log.Warn("was missing: "+c, zap.Bool("restored", true))

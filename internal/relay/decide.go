@@ -132,7 +132,7 @@ func why(a Answer) string {
 		return "error"
 	case len(a.Voicemail.Recordings) > 0:
 		return "no transcript yet"
-	case a.Voicemail.Status == "":
+	case a.Voicemail.Status == "", a.Voicemail.Status == "success":
 		return "nothing yet"
 	}
 	return a.Voicemail.Status
