@@ -17,7 +17,7 @@ var injected = regexp.MustCompile(`^RELAY_(.+_)?(SERVICE_(HOST|PORT)(_.+)?|PORT(
 // environ reads RELAY_… variables. An empty one counts as not set.
 func (l *loader) environ(environ []string) {
 	byName := map[string]string{}
-	var known []string
+	known := []string{"CONFIG"}
 	for _, p := range paths() {
 		byName[variable(p)] = p
 		known = append(known, strings.TrimPrefix(variable(p), "RELAY_"))
@@ -28,8 +28,8 @@ func (l *loader) environ(environ []string) {
 		switch {
 		case !strings.HasPrefix(name, "RELAY_"), name == "RELAY_CONFIG", injected.MatchString(name):
 		case !ok:
-			p := Problem{Where: name, What: "unknown variable"}
-			if n := nearest(strings.TrimPrefix(name, "RELAY_"), known); n != "" { // what all begin with would make strangers near
+			p := Problem{Where: shownName(name), What: "unknown variable"}
+			if n := nearest(strings.TrimPrefix(p.Where, "RELAY_"), known); n != "" { // what all begin with would make strangers near
 				p.Nearest = "RELAY_" + n
 			}
 			if strings.HasPrefix(name, "RELAY_ACCOUNTS") {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // The forms of single values; each says what is wrong and what to write. Values that may hold a secret are not quoted.
@@ -24,7 +25,7 @@ func baseURL(v string) error {
 		return errors.New("must be a URL such as https://smartassist.kore.ai")
 	case u.User != nil:
 		return errors.New("must not hold a user name or password")
-	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+	case strings.ContainsAny(v, "?#"):
 		return errors.New("must not hold a query or fragment")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return errors.New("must be https: the token would travel in the clear (http is for loopback alone)")
@@ -53,6 +54,9 @@ func apiPath(v string) error {
 	case strings.ContainsAny(v, "?# "):
 		return errors.New("must not hold a query, fragment or space")
 	}
+	if _, err := url.Parse(strings.ReplaceAll(v, "{botId}", "st")); err != nil {
+		return errors.New("is no path of a URL: see to its % signs")
+	}
 	return nil
 }
 
@@ -70,6 +74,7 @@ func servers(v string) []string {
 }
 
 func natsURL(v string) error {
+	web := map[bool]bool{}
 	for _, s := range servers(v) {
 		u, err := url.Parse(s)
 		if err != nil || u.Hostname() == "" { // the text would quote a password
@@ -83,6 +88,13 @@ func natsURL(v string) error {
 		if validPort(u.Port()) != nil { // a password with a slash or comma in it is taken for a port, or a scheme
 			return errors.New("port is not from 0 to 65535")
 		}
+		if strings.ContainsAny(s, "?#") {
+			return errors.New("must not hold a query or fragment")
+		}
+		web[strings.HasPrefix(u.Scheme, "ws")] = true
+	}
+	if len(web) > 1 { // the client refuses to
+		return errors.New("must not mix ws or wss with nats or tls")
 	}
 	return nil
 }
@@ -101,7 +113,7 @@ func subject(v string) error {
 		switch {
 		case t == "":
 			return fmt.Errorf("%s has an empty part between dots", quote(v))
-		case strings.ContainsAny(t, " \t\r\n\x00"):
+		case strings.ContainsFunc(t, blank):
 			return fmt.Errorf("%s holds a space", quote(v))
 		case i == 0 && strings.HasPrefix(t, "$"):
 			return fmt.Errorf("%s: subjects that begin with $ belong to NATS", quote(v))
@@ -113,6 +125,8 @@ func subject(v string) error {
 	}
 	return nil
 }
+
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func literalSubject(v string) error {
 	if err := subject(v); err != nil {
@@ -128,7 +142,7 @@ func literalSubject(v string) error {
 }
 
 func name(v string) error {
-	if len(v) > 128 || strings.ContainsAny(v, " \t\r\n.*>/\\\x00") {
+	if len(v) > 128 || strings.ContainsAny(v, ".*>/\\") || strings.ContainsFunc(v, blank) {
 		return fmt.Errorf("%s must be at most 128 characters without spaces, dots, slashes and wildcards", quote(v))
 	}
 	return nil
@@ -140,6 +154,14 @@ func address(v string) error {
 		return fmt.Errorf("%s is not host:port, such as 127.0.0.1:8088", quote(v))
 	}
 	return validPort(port)
+}
+
+// label is an account's name: it stands in logs and metrics.
+func label(v string) error {
+	if len(v) > 128 || strings.ContainsFunc(v, unicode.IsControl) {
+		return fmt.Errorf("%s must be at most 128 printable characters", quote(v))
+	}
+	return nil
 }
 
 var patternForm = regexp.MustCompile(`^[A-Za-z0-9._:*-]{1,256}$`)

@@ -10,6 +10,8 @@ import (
 func Init() []byte {
 	var b bytes.Buffer
 	b.WriteString("# Settings of voicemail-relay. What is commented out is the default. Each can be given as a variable (RELAY_WAIT_FIRST)\n# or flag (--wait.first) too; voicemail-relay config shows what is in effect, and where it came from.\n")
+	d := newLoader(Source{})
+	d.check() // fills in the defaults that depend on others
 	group := ""
 	for _, l := range tree() {
 		parts := strings.Split(l.path, ".")
@@ -24,13 +26,12 @@ func Init() []byte {
 			}
 			group = g
 		}
-		value := l.def
+		value, comment := l.get(&d.e.Settings), "#"
 		if value == "" {
 			value = `""`
 		}
-		required, comment := placeholders[l.path], "#"
-		if required != "" {
-			value, comment = required, ""
+		if l.example != "" {
+			value, comment = l.example, ""
 		}
 		fmt.Fprintf(&b, "%s# %s\n%s%s%s: %s\n", indent, l.help, indent, comment, leaf, value)
 	}
@@ -45,11 +46,4 @@ func Init() []byte {
 #    app_secret_file: /run/secrets/sales
 `)
 	return b.Bytes()
-}
-
-// placeholders are what has to be filled in.
-var placeholders = map[string]string{
-	"smartassist.base_url":        "https://smartassist.kore.ai",
-	"smartassist.app_id":          "cs-00000000-0000-0000-0000-000000000000",
-	"smartassist.app_secret_file": "/run/secrets/smartassist",
 }

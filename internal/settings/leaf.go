@@ -12,13 +12,28 @@ import (
 // A leaf is one setting of a T: how it is called, read, checked and shown. The table of leaves is all there is: file, environment, flags,
 // the printed configuration and the written file come from it.
 type leaf[T any] struct {
-	path   string
-	def    string
-	help   string
-	kind   kind
-	secret bool
-	set    func(*T, string) error
-	get    func(*T) string
+	path    string
+	def     string // empty: none, or one that depends on others
+	help    string
+	kind    kind
+	example string              // what has to be filled in, as the written file shows it; empty: the default serves
+	show    func(string) string // masks a value that is a secret, or holds one; nil: it is shown as it is
+	set     func(*T, string) error
+	get     func(*T) string
+}
+
+// filled gives a leaf an example.
+func (l leaf[T]) filled(example string) leaf[T] { l.example = example; return l }
+
+// masked hides what a leaf holds.
+func (l leaf[T]) masked(show func(string) string) leaf[T] { l.show = show; return l }
+
+// shown is the value as people may see it.
+func (l leaf[T]) shown(t *T) string {
+	if l.show == nil {
+		return l.get(t)
+	}
+	return l.show(l.get(t))
 }
 
 type kind int
@@ -53,9 +68,9 @@ func str[T any](path, def, help string, at func(*T) *string, checks ...check) le
 
 func flag[T any](path, def, help string, at func(*T) *bool) leaf[T] {
 	return leaf[T]{path: path, def: def, help: help, kind: boolean, get: func(t *T) string { return strconv.FormatBool(*at(t)) }, set: func(t *T, v string) error {
-		switch v {
+		switch low := strings.ToLower(v); low { // YAML knows True and TRUE
 		case "true", "false":
-			*at(t) = v == "true"
+			*at(t) = low == "true"
 			return nil
 		}
 		return fmt.Errorf("%s is neither true nor false", quote(v))

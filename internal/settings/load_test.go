@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"strings"
 	"testing"
 
 	"voicemail-relay/internal/settings"
@@ -11,7 +12,7 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"", "---\n...\n", "wait: {first: 0s}", own + "accounts:\n" + sales, string(settings.Init()),
 		"wait.first: 1s", "? [a]: b\n: c", "a: &a [*a]", "nats: &n {tls: *n}", "accounts: &a\n  - *a", "accounts: [~, a, [], {bots: {}}]",
-		"<<: &m {wait: }", "*x", "!!binary x", "\xff", "\t", "wait: {first: *nobody}", "smartassist: {app_secret: !!int x}", "log: |\n  level",
+		"<<: &m {wait: }", "*x", "!!binary x", "\xff", "\t", "wait: {first: *nobody}", "\"\\e[0m\\n\": 1", "smartassist: {app_secret: !!int x}", "log: |\n  level",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -26,6 +27,9 @@ func FuzzLoad(f *testing.F) {
 				continue
 			}
 			for _, p := range refused(t, src) {
+				if strings.ContainsAny(p.String(), "\n\r\x1b") {
+					t.Errorf("got %q, want one line", p.String())
+				}
 				if p.What == "" || p.Where == "" && p.Path == "" {
 					t.Errorf("got %#v, want what is wrong, and where", p)
 				}

@@ -51,7 +51,7 @@ func TestMistakes(t *testing.T) {
 		{"NATS's own subject", flag("calls.subject", "$SYS.>"), "--calls.subject", "belong to NATS"},
 		{"a wildcard in what goes out", flag("ready.subject", "voicemail.*"), "--ready.subject", "wildcards"},
 		{"ready where absent goes", flag("ready.subject", "voicemail.absent"), "--ready.subject", "absent verdicts"},
-		{"verdicts that come in again", flag("calls.subject", "voicemail.*"), "ready.subject", "come in again as calls"},
+		{"verdicts that come in again", flag("calls.subject", "voicemail.*"), "--calls.subject: ready.subject", "come in again as calls"},
 		{"the relay's own subject as calls", flag("calls.subject", "voicemail.work.>"), "--calls.subject", "overlaps the relay's own"},
 		{"verdicts among the relay's own", flag("ready.subject", "voicemail.work.ready"), "--ready.subject", "lies within the relay's own"},
 		{"a durable with a dot", flag("calls.durable", "a.b"), "--calls.durable", "without spaces, dots"},
@@ -62,8 +62,25 @@ func TestMistakes(t *testing.T) {
 		{"the ledger refused, verdicts not", yaml("ledger: {keep: x}\nverdicts: {keep: 24h}"), "relay.yaml:1:16: ledger.keep", "is not a duration"},
 		{"the last retry refused, the first not", yaml("retry: {max: x, first: 6m}"), "relay.yaml:1:14: retry.max", "is not a duration"},
 		{"an account's setting given twice", yaml("accounts: [{bots: a, bots: b}]"), "relay.yaml:1:22: accounts[0].bots", "is set twice"},
+		{"verdicts by default gone before the ledger", flag("ledger.keep", "1000h"), "--ledger.keep: verdicts.keep", "720h is less than ledger.keep (1000h)"},
+		{"no seats for an account", flag("smartassist.concurrency", "0"), "--smartassist.concurrency", "must be from 1 to 65536, got 0"},
+		{"calls that wildcards let overlap with the relay's own", flag("calls.subject", "*.*.due.>"), "--calls.subject", "overlaps the relay's own"},
+		{"wildcards of the relay's own length", flag("calls.subject", "voicemail.*.x"), "--calls.subject", "overlaps the relay's own"},
+		{"a subject with a control character", flag("calls.subject", "a\x01b"), "--calls.subject", "holds a space"},
+		{"NATS over the web and not", flag("nats.url", "ws://a,nats://b"), "--nats.url", "must not mix"},
+		{"a query in NATS's URL", flag("nats.url", "nats://a?token=b"), "--nats.url", "query"},
+		{"an empty fragment in the API's URL", flag("smartassist.base_url", "https://kore.ai/#"), "--smartassist.base_url", "fragment"},
+		{"a path with a wrong escape", flag("smartassist.path", "/%zz/{botId}"), "--smartassist.path", "% signs"},
+		{"a merge key in an account", yaml("accounts: [{<<: {name: a}}]"), "relay.yaml:1:13: accounts[0]", "merge keys"},
+		{"a list for a name in an account", yaml("accounts: [{? [a] : b}]"), "relay.yaml:1:15: accounts[0]", "a name belongs here"},
+		{"a second document that is no YAML", yaml("wait: {first: 1s}\n--- ["), "relay.yaml:2", "not valid YAML"},
+		{"an unknown name of two lines", yaml("\"a\\nb\": 1"), "relay.yaml:1:1: a…", "unknown setting"},
+		{"a space missing after a colon", yaml("smartassist: {app_id:x}"), "relay.yaml:1:15: smartassist.app_id…", "a space is missing after the colon; did you mean smartassist.app_id?"},
+		{"accounts as a flag", flag("accounts", "x"), "--accounts", "in the settings file alone"},
+		{"the file's flag misspelt", flag("confg", "x"), "--confg", "did you mean --config?"},
+		{"the file's variable misspelt", settings.Source{Environ: []string{"RELAY_CONFG=x"}}, "RELAY_CONFG", "did you mean RELAY_CONFIG?"},
 		{"a certificate without its key", flag("nats.tls.cert_file", "c.pem"), "--nats.tls.cert_file", "belong together"},
-		{"a server inside without a place", flag("nats.embedded", "true"), "nats.store_dir", "is required with nats.embedded"},
+		{"a server inside without a place", flag("nats.embedded", "true"), "--nats.embedded: nats.store_dir", "is required with nats.embedded"},
 		{"a server inside, for all to reach", yaml("nats: {embedded: true, store_dir: d, url: 'nats://0.0.0.0:4222'}"), "relay.yaml:1: nats.url", "loopback"},
 		{"two secrets", yaml("smartassist: {app_secret: a, app_secret_file: b}"), "relay.yaml:1: smartassist.app_secret", "one is enough"},
 		{"a password where a key belongs", yaml("smartassist: {app_secret: a, algorithm: RS256}"), "relay.yaml:1: smartassist.app_secret", "private key in PEM"},
@@ -89,6 +106,14 @@ func TestMistakes(t *testing.T) {
 				t.Errorf("got %v, want one problem: %v: … %v", got, tt.where, tt.words)
 			}
 		})
+	}
+}
+
+func TestAShortNameIsNotNearToEveryOther(t *testing.T) {
+	for _, doc := range []string{"foo: 1", "zebra: 1", "wait: {abc: 1}"} {
+		if got := refused(t, yaml(doc))[0].Nearest; got != "" {
+			t.Errorf("%v: got %v, want nothing near", doc, got)
+		}
 	}
 }
 
@@ -123,9 +148,12 @@ accounts:
   --nats.ulr: unknown flag; did you mean --nats.url?
   --http.addr: "x" is not host:port, such as 127.0.0.1:8088
   --retry.first: 6m is more than retry.max (5m)
-  accounts[0].base_url: is required, such as https://smartassist.kore.ai
-  accounts[0].app_id: is required: the app's client id
-  accounts[0].app_secret: is required: set it, or app_secret_file
+  smartassist.base_url: is required, such as https://smartassist.kore.ai
+  smartassist.app_id: is required: the app's client id
+  smartassist.app_secret: is required: set it, or app_secret_file
+  relay.yaml:9: accounts[0].base_url: is required, such as https://smartassist.kore.ai
+  relay.yaml:9: accounts[0].app_id: is required: the app's client id
+  relay.yaml:9: accounts[0].app_secret: is required: set it, or app_secret_file
 `, "\n")
 	if got != want {
 		t.Errorf("got\n%v\nwant\n%v", got, want)

@@ -13,14 +13,15 @@ import (
 // values are three of a setting, none its default unless there are but two: for file, environment and flag.
 func values(p settings.Path) [3]string {
 	chosen := map[string]string{
-		"nats.url":              "nats://a:1 tls://b:2 nats://c:3",
-		"ready.format":          "structured binary structured",
-		"smartassist.base_url":  "https://a.example https://b.example https://c.example",
-		"smartassist.path":      "/a/{botId} /b/{botId} /c/{botId}",
-		"smartassist.algorithm": "HS512 RS256 RS512",
-		"http.addr":             "127.0.0.1:1 127.0.0.1:2 127.0.0.1:3",
-		"log.level":             "debug warn error",
-		"log.format":            "console json console",
+		"nats.url":                "nats://a:1 tls://b:2 nats://c:3",
+		"ready.format":            "structured binary structured",
+		"smartassist.base_url":    "https://a.example https://b.example https://c.example",
+		"smartassist.path":        "/a/{botId} /b/{botId} /c/{botId}",
+		"smartassist.algorithm":   "HS512 RS256 RS512",
+		"smartassist.concurrency": "1 2 3",
+		"http.addr":               "127.0.0.1:1 127.0.0.1:2 127.0.0.1:3",
+		"log.level":               "debug warn error",
+		"log.format":              "console json console",
 	}[p.Name]
 	if p.Bool {
 		chosen = map[string]string{"true": "false true false", "false": "true false true"}[p.Default]
@@ -95,6 +96,7 @@ func TestFileIsReadAsWritten(t *testing.T) {
 		{"an alias", "wait: {first: &w 9s, max: *w}", "wait.max", "9s file relay.yaml:1"},
 		{"no wait at all", "wait: {first: 0s}", "wait.first", "0s file relay.yaml:1"},
 		{"milliseconds", "wait:\n  first: 250ms", "wait.first", "250ms file relay.yaml:2"},
+		{"a boolean in capitals", "nats: {provision: FALSE}", "nats.provision", "false file relay.yaml:1"},
 		{"no limit", "smartassist: {rate_limit: 0}", "smartassist.rate_limit", "0 file relay.yaml:1"},
 		{"a slash at the URL's end is left out", "smartassist: {base_url: 'http://[::1]:80/x/'}", "smartassist.base_url", "http://[::1]:80/x file relay.yaml:1"},
 		{"a free port", "http: {addr: ':0'}", "http.addr", ":0 file relay.yaml:1"},

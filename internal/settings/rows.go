@@ -15,19 +15,14 @@ type Row struct {
 func (e *Effective) Rows() []Row {
 	var rows []Row
 	for _, l := range tree() {
-		v := l.get(&e.Settings)
-		if l.path == "nats.url" {
-			v = maskUser(v)
-		}
-		rows = append(rows, Row{l.path, mask(v, l.secret), origin(e.origins[l.path])})
+		rows = append(rows, Row{l.path, l.shown(&e.Settings), origin(e.origins[l.path])})
 	}
 	for i := range e.Accounts {
 		a := &e.Accounts[i]
 		path := fmt.Sprintf("accounts[%d].", i)
-		from := e.accounts[i]
-		rows = append(rows, Row{path + "name", a.Name, origin(from["name"])}, Row{path + "bots", strings.Join(a.Bots, ", "), origin(from["bots"])})
+		rows = append(rows, Row{path + "name", a.Name, origin(e.origins[path+"name"])}, Row{path + "bots", strings.Join(a.Bots, ", "), origin(e.origins[path+"bots"])})
 		for _, l := range account() {
-			rows = append(rows, Row{path + l.path, mask(l.get(a), l.secret), origin(from[l.path])})
+			rows = append(rows, Row{path + l.path, l.shown(a), origin(e.origins[path+l.path])})
 		}
 	}
 	return rows
@@ -40,11 +35,12 @@ func origin(o string) string {
 	return o
 }
 
-func mask(v string, secret bool) string {
-	if secret && v != "" {
-		return "********"
+// hidden shows no more of a secret than that there is one.
+func hidden(v string) string {
+	if v == "" {
+		return ""
 	}
-	return v
+	return "********"
 }
 
 // maskUser hides what stands before the @ of each URL: it may be a password or token.

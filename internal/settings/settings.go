@@ -95,19 +95,12 @@ type Flag struct{ Path, Value string }
 // Effective are settings that passed every check, and where each came from.
 type Effective struct {
 	Settings
-	origins  map[string]string // by path; missing: default
-	accounts []map[string]string
+	origins map[string]string // by path, accounts[0] and its settings too; missing: default
 }
 
 // Load reads and checks. The error is Problems.
 func Load(src Source) (*Effective, error) {
-	l := loader{need: src.Need, e: &Effective{origins: map[string]string{}}}
-	for _, leaf := range tree() {
-		_ = leaf.set(&l.e.Settings, leaf.def) // a test checks that every default passes
-	}
-	if src.Terminal {
-		l.e.Log.Format = "console"
-	}
+	l := newLoader(src)
 	l.file(src.File, src.YAML)
 	l.environ(src.Environ)
 	for _, f := range src.Flags {
@@ -125,6 +118,18 @@ type loader struct {
 	e        *Effective
 	problems Problems
 	wrong    map[string]bool // paths whose value was refused: what they were set to is not checked further
+}
+
+// newLoader holds the defaults.
+func newLoader(src Source) *loader {
+	l := &loader{need: src.Need, e: &Effective{origins: map[string]string{}}, wrong: map[string]bool{}}
+	for _, leaf := range tree() {
+		_ = leaf.set(&l.e.Settings, leaf.def) // a test checks that every default passes; those without one are filled in by check
+	}
+	if src.Terminal {
+		l.e.Log.Format = "console"
+	}
+	return l
 }
 
 // set sets one path from one place.
@@ -145,8 +150,5 @@ func (l *loader) set(where, path, value string) {
 
 func (l *loader) refuse(where, path string, err error) {
 	l.problems = append(l.problems, Problem{Where: where, Path: path, What: err.Error()})
-	if l.wrong == nil {
-		l.wrong = map[string]bool{}
-	}
 	l.wrong[path] = true
 }

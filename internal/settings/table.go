@@ -5,30 +5,26 @@ import "time"
 // account is the table of an account's settings, without the name of their group.
 func account() []leaf[Account] {
 	type a = Account
-	leaves := []leaf[a]{
-		str("base_url", "", "required: where the API is, such as https://smartassist.kore.ai; https, or http to loopback", func(a *a) *string { return &a.BaseURL }, baseURL),
+	return []leaf[a]{
+		str("base_url", "", "required: where the API is, such as https://smartassist.kore.ai; https, or http to loopback", func(a *a) *string { return &a.BaseURL }, baseURL).filled("https://smartassist.kore.ai"),
 		str("path", "/api/public/bot/{botId}/voicemail", "path of the voicemail API; {botId} stands for the bot's id", func(a *a) *string { return &a.Path }, apiPath),
-		str("app_id", "", "required: the app's client id, such as cs-…; case counts", func(a *a) *string { return &a.AppID }),
-		str("app_secret", "", "the app's client secret, or a PEM private key for RS*; this or app_secret_file is required", func(a *a) *string { return &a.AppSecret }),
-		str("app_secret_file", "", "file with the secret; read again when it changes, one trailing newline is left out", func(a *a) *string { return &a.AppSecretFile }),
+		str("app_id", "", "required: the app's client id, such as cs-…; case counts", func(a *a) *string { return &a.AppID }).filled("cs-00000000-0000-0000-0000-000000000000"),
+		str("app_secret", "", "the app's client secret, or a PEM private key for RS*; this or app_secret_file is required", func(a *a) *string { return &a.AppSecret }).masked(hidden),
+		str("app_secret_file", "", "file with the secret; read again when it changes, one trailing newline is left out", func(a *a) *string { return &a.AppSecretFile }).filled("/run/secrets/smartassist"),
 		str("algorithm", "HS256", "how tokens are signed: HS256, HS512, RS256 or RS512", func(a *a) *string { return &a.Algorithm }, oneOf("HS256", "HS512", "RS256", "RS512")),
 		flag("jti", "false", "true: each request has a token of its own with a fresh jti, for apps that enforce it", func(a *a) *bool { return &a.JTI }),
 		flag("transcription", "true", "ask for transcripts too", func(a *a) *bool { return &a.Transcription }),
 		dur("timeout", "10s", "of one request", func(a *a) *time.Duration { return &a.Timeout }, time.Millisecond),
 		num("rate_limit", "60", "requests in any 60 s for the account; 0: no limit", func(a *a) *int { return &a.RateLimit }, 0, maxInt),
-		num("concurrency", "0", "the most requests under way for the account; 0: half of calls.concurrency", func(a *a) *int { return &a.Concurrency }, 0, 65536),
+		num("concurrency", "", "the most requests under way for the account; half of calls.concurrency unless it is set", func(a *a) *int { return &a.Concurrency }, 1, 65536),
 	}
-	for i := range leaves {
-		leaves[i].secret = leaves[i].path == "app_secret"
-	}
-	return leaves
 }
 
 // tree is the table of all settings, in the order in which they are shown.
 func tree() []leaf[Settings] {
 	type s = Settings
 	leaves := []leaf[s]{
-		str("nats.url", "nats://127.0.0.1:4222", "NATS server, several separated by commas", func(s *s) *string { return &s.NATS.URL }, natsURL),
+		str("nats.url", "nats://127.0.0.1:4222", "NATS server, several separated by commas", func(s *s) *string { return &s.NATS.URL }, natsURL).masked(maskUser),
 		str("nats.credentials_file", "", "NATS credentials (.creds)", func(s *s) *string { return &s.NATS.CredentialsFile }),
 		str("nats.tls.ca_file", "", "CA certificates that the server's is checked against, PEM", func(s *s) *string { return &s.NATS.TLS.CAFile }),
 		str("nats.tls.cert_file", "", "client certificate, PEM", func(s *s) *string { return &s.NATS.TLS.CertFile }),
@@ -47,7 +43,7 @@ func tree() []leaf[Settings] {
 		str("ready.format", "binary", "CloudEvents mode of verdicts: binary or structured", func(s *s) *string { return &s.Ready.Format }, oneOf("binary", "structured")),
 	}
 	for _, a := range account() {
-		leaves = append(leaves, leaf[s]{path: "smartassist." + a.path, def: a.def, help: a.help, kind: a.kind, secret: a.secret,
+		leaves = append(leaves, leaf[s]{path: "smartassist." + a.path, def: a.def, help: a.help, kind: a.kind, example: a.example, show: a.show,
 			set: func(s *s, v string) error { return a.set(&s.SmartAssist, v) }, get: func(s *s) string { return a.get(&s.SmartAssist) }})
 	}
 	return append(leaves,

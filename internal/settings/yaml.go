@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,8 +25,10 @@ func (l *loader) file(name string, b []byte) {
 		f.syntax(err)
 		return
 	}
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+	if err := dec.Decode(&more); err == nil {
 		f.problem(&more, "", "a second document: one is all that is read")
+	} else if !errors.Is(err, io.EOF) {
+		f.syntax(err)
 	}
 	if len(doc.Content) == 1 {
 		f.mapping(doc.Content[0], "")
@@ -84,17 +85,8 @@ func (f yamlFile) mapping(n *yaml.Node, path string) {
 		f.problem(n, path, "settings belong here, as name: value")
 		return
 	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		child := join(path, key.Value)
+	f.each(n, path, func(key, value *yaml.Node, child string) {
 		switch {
-		case key.Kind != yaml.ScalarNode:
-			f.problem(key, path, "a name belongs here")
-		case key.Tag == "!!merge":
-			f.problem(key, path, "merge keys (<<) are not supported: write the settings out")
-		case seen[key.Value]:
-			f.problem(key, child, "is set twice")
 		case child == "accounts":
 			f.accounts(value)
 		case strings.Contains(key.Value, "."):
@@ -105,6 +97,25 @@ func (f yamlFile) mapping(n *yaml.Node, path string) {
 			f.mapping(value, child)
 		default:
 			f.unknown(key, path, child)
+		}
+	})
+}
+
+// each visits a mapping's names and values, but for those that cannot be names and those that were there before.
+func (f yamlFile) each(n *yaml.Node, path string, visit func(key, value *yaml.Node, child string)) {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		child := join(path, shownName(key.Value))
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			f.problem(key, path, "a name belongs here")
+		case key.Tag == "!!merge":
+			f.problem(key, path, "merge keys (<<) are not supported: write the settings out")
+		case seen[key.Value]:
+			f.problem(key, child, "is set twice")
+		default:
+			visit(key, value, child)
 		}
 		seen[key.Value] = true
 	}
@@ -137,9 +148,18 @@ func isGroup(path string) bool {
 	return false
 }
 
+// stranger is the problem of a name that nobody knows. "app_secret:value" without a space is a name to YAML, in braces.
+func (f yamlFile) stranger(key *yaml.Node, path string) Problem {
+	p := Problem{Where: f.where(key), Path: path, What: "unknown setting"}
+	if strings.Contains(key.Value, ":") {
+		p.What += ", as a space is missing after the colon"
+	}
+	return p
+}
+
 // unknown reports a name that nobody knows: the nearest is looked for among its neighbours first.
 func (f yamlFile) unknown(key *yaml.Node, group, path string) {
-	p := Problem{Where: f.where(key), Path: path, What: "unknown setting"}
+	p := f.stranger(key, path)
 	if isLeaf(path) || isGroup(path) {
 		p.What = "dots are for flags: nest it, as in " + strings.ReplaceAll(key.Value, ".", ": { ") + ": … " + strings.Repeat("}", strings.Count(key.Value, "."))
 		f.problems = append(f.problems, p)
@@ -156,12 +176,13 @@ func (f yamlFile) unknown(key *yaml.Node, group, path string) {
 			beside = append(beside, head)
 		}
 	}
-	if n := nearest(key.Value, beside); n != "" {
+	name := shownName(key.Value)
+	if n := nearest(name, beside); n != "" {
 		p.Nearest = join(group, n)
 	} else {
 		p.Nearest = nearest(path, known)
 		if p.Nearest == "" {
-			p.Nearest = nearest(key.Value, known)
+			p.Nearest = nearest(name, known)
 		}
 	}
 	f.problems = append(f.problems, p)
@@ -190,99 +211,6 @@ func (f yamlFile) leaf(key, value *yaml.Node, path string) {
 			f.refuse(f.where(value), path, err)
 			return
 		}
-		f.e.origins[path] = "file " + f.name + ":" + strconv.Itoa(key.Line)
-	}
-}
-
-// accounts reads the list of further accounts. Each starts from the built-in defaults: accounts share nothing, the tree's own included.
-func (f yamlFile) accounts(n *yaml.Node) {
-	n = resolve(n)
-	if isNull(n) {
-		return
-	}
-	if n.Kind != yaml.SequenceNode {
-		f.problem(n, "accounts", "a list belongs here, each entry beginning with -")
-		return
-	}
-	for i, item := range n.Content {
-		f.account(resolve(item), fmt.Sprintf("accounts[%d]", i))
-	}
-}
-
-func (f yamlFile) account(n *yaml.Node, path string) {
-	var a Account
-	origins := map[string]string{}
-	known := []string{"name", "bots"}
-	for _, l := range account() {
-		_ = l.set(&a, l.def)
-		known = append(known, l.path)
-	}
-	defer func() {
-		f.e.Accounts = append(f.e.Accounts, a)
-		f.e.accounts = append(f.e.accounts, origins)
-	}()
-	if n.Kind != yaml.MappingNode {
-		f.problem(n, path, "an account's settings belong here, as name: value")
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		child := path + "." + key.Value
-		if seen[key.Value] {
-			f.problem(key, child, "is set twice")
-			continue
-		}
-		seen[key.Value] = true
-		origins[key.Value] = "file " + f.name + ":" + strconv.Itoa(key.Line)
-		switch key.Value {
-		case "name":
-			a.Name, _ = f.scalar(value, child)
-		case "bots":
-			f.bots(value, child, &a)
-		default:
-			f.accountLeaf(key, value, child, known, &a)
-		}
-	}
-}
-
-func (f yamlFile) accountLeaf(key, value *yaml.Node, child string, known []string, a *Account) {
-	for _, l := range account() {
-		if l.path != key.Value {
-			continue
-		}
-		v, ok := f.scalar(value, child)
-		if !ok {
-			return
-		}
-		if err := l.set(a, v); err != nil {
-			f.refuse(f.where(value), child, err)
-		}
-		return
-	}
-	p := Problem{Where: f.where(key), Path: child, What: "unknown setting"}
-	if n := nearest(key.Value, known); n != "" {
-		p.Nearest = strings.TrimSuffix(child, key.Value) + n
-	}
-	f.problems = append(f.problems, p)
-}
-
-// bots reads patterns: a list, or one alone.
-func (f yamlFile) bots(n *yaml.Node, path string, a *Account) {
-	n = resolve(n)
-	items := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode {
-		items = n.Content
-	}
-	for _, item := range items {
-		v, ok := f.scalar(item, path)
-		if !ok {
-			continue
-		}
-		if err := pattern(v); err != nil {
-			f.refuse(f.where(item), path, err)
-			continue
-		}
-		a.Bots = append(a.Bots, v)
+		f.came(path, key)
 	}
 }
