@@ -50,8 +50,8 @@ func Parse(e Event) (Call, error) {
 		return c, err
 	}
 	c.EndedAt = e.Stored
-	if t, err := time.Parse(time.RFC3339, plain.text("endedAt")); err == nil && t.Before(e.Stored) {
-		c.EndedAt = t.UTC()
+	if t, err := time.Parse(time.RFC3339, plain.text("endedAt")); err == nil && t.Before(e.Stored) && t.UTC().Year() > 1 {
+		c.EndedAt = t.UTC() // before year 1 no RFC 3339 can be written, and its first moment is Go's 'no time'
 	}
 	switch string(plain.get("voicemail")) {
 	case "true":
