@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"voicemail-relay/internal/relay"
 )
@@ -72,18 +73,21 @@ func (c *cursor) recordings() []relay.Recording {
 	return rs
 }
 
-// nameOf is the last part of a link's path; "" when there is none.
+// nameOf is the last part of a link's path, as it stands there where decoding it gives no UTF-8; "" when there is none.
 func nameOf(link string) string {
 	u, err := url.Parse(link)
 	if err != nil {
 		return ""
 	}
-	switch name := path.Base(u.Path); name {
+	name := path.Base(u.Path)
+	if !utf8.ValidString(name) {
+		name = path.Base(u.EscapedPath())
+	}
+	switch name {
 	case "/", ".", "..":
 		return ""
-	default:
-		return name
 	}
+	return name
 }
 
 func (c *cursor) transcriptions() []relay.Transcription {

@@ -21,6 +21,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(status, []byte(msg("Invalid StreamId session not found rate limit")), "7")
 	}
 	f.Add(400, []byte(`{"errors":[null,"x",{"error":"session","code":-1.5e9}],"error":{"message":[1]},"code":"a b"}`), "Sun, 22 Nov 2026 11:24:42 GMT")
+	f.Add(200, []byte(`{"voicemail recording":[{"fileUrl":"https://media.example.com/x/voicemail%F0one.wav?n=1"}]}`), "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, retry string) {
 		r := read(status, http.Header{"Retry-After": {retry}}, body, testNow)
 		if !slices.Contains(Results(), r.label()) {
