@@ -37,7 +37,8 @@ func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.
 // announce publishes a verdict under its id, then notes it in the ledger. When the stream holds a verdict of that id already, that one is
 // the truth, and it is what ledger and log tell.
 func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
-	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts}
+	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts,
+		FirstSeen: v.FirstSeen.UTC(), Asks: v.Asks}
 	limit := int(b.nc.MaxPayload())
 	var ack *jetstream.PubAck
 	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {

@@ -90,7 +90,7 @@ func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *tur
 // tooLargeToKeep is the verdict on a call that fits call.ended, but not the work stream with its history beside it. What was seen is told.
 func tooLargeToKeep(d relay.Delivery, l relay.Later) *relay.Verdict {
 	v := &relay.Verdict{Kind: relay.KindFailed, Reason: relay.ReasonUndeliverable, ID: l.History.ID, Call: l.Call, Account: l.Account, At: d.Now,
-		FirstSeen: l.History.FirstSeen, Attempts: l.History.Attempts, Requests: l.History.Requests,
+		FirstSeen: l.History.FirstSeen, Attempts: l.History.Attempts, Requests: l.History.Requests, Asks: l.History.Asks,
 		Error: "the event is too large for the NATS server with its history beside it; raise max_payload"}
 	if l.History.Seen() {
 		v.Kind, v.Reason, v.Error = relay.KindReady, "", ""

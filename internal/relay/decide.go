@@ -122,6 +122,17 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// heard names an answer for a call's history: why, and what came.
+func heard(a Answer) string {
+	switch {
+	case a.Err != nil || len(a.Voicemail.Recordings) == 0:
+		return why(a)
+	case len(a.Voicemail.Transcriptions) > 0:
+		return "recording and transcript"
+	}
+	return "recording"
+}
+
 // why names an answer out of a closed set, for logs.
 func why(a Answer) string {
 	var t *Trouble

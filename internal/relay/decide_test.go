@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,5 +197,32 @@ func TestClockOfGivingUpStandsStill(t *testing.T) {
 				t.Errorf("the clock ran %s, want %s", got, r.want)
 			}
 		})
+	}
+}
+
+func TestHistoryTellsItsLatestRequests(t *testing.T) {
+	h := History{ID: aCall.Key(), FirstSeen: ended, EndedAt: ended}
+	answers := []Answer{{Requests: 1}, {Requests: 2, Err: &Trouble{Result: "timeout"}}}
+	for range 10 {
+		for _, a := range answers {
+			a.Asked, a.At = ended.Add(time.Minute), ended.Add(time.Minute)
+			l, ok := Decide(aCall, h, a, Account{Name: "a", Transcription: true}, policy).(Later)
+			if !ok {
+				t.Fatal("got no appointment")
+			}
+			before := h
+			h = l.History
+			if n := len(before.Asks); n > 0 && n < keptAsks && !slices.Equal(before.Asks, h.Asks[:n]) {
+				t.Fatalf("got %v, want what was there before it, too: %v", h.Asks, before.Asks)
+			}
+		}
+	}
+	want := []Ask{{At: ended.Add(time.Minute), Answer: "nothing yet", Requests: 1}, {At: ended.Add(time.Minute), Answer: "timeout", Requests: 2}}
+	if got := h.Asks[len(h.Asks)-2:]; len(h.Asks) != keptAsks || !slices.Equal(got, want) {
+		t.Errorf("got %d, the last %v, want %d and %v", len(h.Asks), got, keptAsks, want)
+	}
+	found := Decide(aCall, h, Answer{Voicemail: found, Requests: 1, Asked: ended, At: ended}, Account{Name: "a"}, policy).(*Verdict)
+	if got := found.Asks[len(found.Asks)-1].Answer; got != "recording" && got != "recording and transcript" {
+		t.Errorf("the verdict's last request is told as %q", got)
 	}
 }

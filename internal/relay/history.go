@@ -1,6 +1,9 @@
 package relay
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A History is what a call has been through. It travels with the call's message, as JSON in a header of the relay's own, because the
 // server's own delivery count does not survive its crash.
@@ -19,7 +22,19 @@ type History struct {
 	Troubles     int       `json:"troubles,omitzero"`     // troubled answers since the last good one
 	TroubleSince time.Time `json:"troubleSince,omitzero"` // moved on by the time that the call could not be asked for
 	StillSince   time.Time `json:"stillSince,omitzero"`   // its account refused or wanted a pause: the clock of give_up_after may stand still from here
+
+	Asks []Ask `json:"asks,omitempty"` // the latest, in their order
 }
+
+// An Ask is one delivery that asked, for those who want to know what a call has been through.
+type Ask struct {
+	At       time.Time `json:"at"`     // to the millisecond
+	Answer   string    `json:"answer"` // out of a closed set
+	Requests int       `json:"requests"`
+}
+
+// keptAsks bounds what a history and a ledger's record carry of them: twice what a call that left nothing costs.
+const keptAsks = 16
 
 // Seen says whether a recording was ever seen: such a call ends ready, whatever comes.
 func (h History) Seen() bool { return !h.SeenAt.IsZero() }
@@ -46,6 +61,10 @@ func (h History) resumed(d Delivery) History {
 func (h History) asked(a Answer) History {
 	h.Attempts++
 	h.Requests += a.Requests
+	h.Asks = append(slices.Clone(h.Asks), Ask{At: a.Asked.UTC().Truncate(time.Millisecond), Answer: heard(a), Requests: a.Requests})
+	if n := len(h.Asks); n > keptAsks {
+		h.Asks = h.Asks[n-keptAsks:]
+	}
 	return h
 }
 

@@ -59,7 +59,7 @@ func (v verdicts) later(at time.Time, h History, why string) Later {
 func (v verdicts) verdict(kind Kind, now time.Time, r Reason) *Verdict {
 	h := v.history
 	return &Verdict{Kind: kind, Reason: r, ID: h.ID, Call: v.call, Account: v.account, At: now,
-		FirstSeen: h.FirstSeen, Attempts: h.Attempts, Requests: h.Requests}
+		FirstSeen: h.FirstSeen, Attempts: h.Attempts, Requests: h.Requests, Asks: h.Asks}
 }
 
 // ready tells what was seen, without text.

@@ -33,6 +33,9 @@ type Record struct {
 	Requests int       `json:"requests"`
 	Attempts int       `json:"attempts"`
 	Sequence uint64    `json:"seq"` // of the verdict in its stream
+
+	FirstSeen time.Time `json:"firstSeen,omitzero"`
+	Asks      []Ask     `json:"asks,omitempty"` // the latest, as the history had them
 }
 
 // A Purse is what an account may spend: seats for requests under way, and its requests a minute.

@@ -39,6 +39,7 @@ type Verdict struct {
 	FirstSeen time.Time
 	Attempts  int // deliveries that asked
 	Requests  int
+	Asks      []Ask // not told; for the ledger
 
 	Recordings       []Recording // ready: at least one
 	Transcript       string
