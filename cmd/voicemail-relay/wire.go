@@ -138,6 +138,10 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	journal := console.Journal{Log: log, Metrics: d.metrics}
 	cfg := busConfig(s, log)
 	cfg.Accounts = lines
+	for _, k := range bus.Incidents() {
+		d.metrics.Expect(string(k))
+	}
+	cfg.Incident = func(kind bus.Incident, n int) { d.metrics.Incident(string(kind), n) }
 	cfg.Observe = func(st bus.Settlement) {
 		switch o := st.Outcome.(type) {
 		case *relay.Verdict:

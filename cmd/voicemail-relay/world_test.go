@@ -48,10 +48,10 @@ type world struct {
 	js       jetstream.JetStream
 	settings settings.Settings
 	log      *lockedBuffer
+	relay    *replica // nil while it is down
 	daemon   *daemon
-	stop     context.CancelFunc
-	stopped  chan error
 	began    time.Time
+	observe  func(bus.Settlement) // told of every settlement, if set
 }
 
 const (
@@ -62,6 +62,16 @@ const (
 // inWorld runs a test in a world of its own. flags are settings as path=value, one that begins with accounts: is YAML; the account is
 // unlimited unless they say otherwise.
 func inWorld(t *testing.T, flags []string, test func(*world)) {
+	t.Helper()
+	inEmptyWorld(t, flags, func(w *world) {
+		w.start()
+		test(w)
+		w.halt()
+	})
+}
+
+// inEmptyWorld is inWorld without a relay.
+func inEmptyWorld(t *testing.T, flags []string, test func(*world)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,9 +97,7 @@ func inWorld(t *testing.T, flags []string, test func(*world)) {
 			t.Fatal(err)
 		}
 		w.settings = e.Settings
-		w.start()
 		test(w)
-		w.halt()
 		w.nc.Close()
 		_ = w.http.Close()
 		w.stopServer()
@@ -99,7 +107,7 @@ func inWorld(t *testing.T, flags []string, test func(*world)) {
 }
 
 func (w *world) startServer() {
-	s, err := natsd.Start(natsd.Config{StoreDir: w.dir})
+	s, err := natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -132,39 +140,26 @@ func (w *world) dial() *nats.Conn {
 
 // start starts a relay, and waits until it is ready.
 func (w *world) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	nc := w.dial()
-	transport := &http.Transport{DialContext: w.api.dial, MaxIdleConnsPerHost: 256}
-	d, err := wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.daemon, w.stop, w.stopped = d, stop, make(chan error, 1)
-	go func() {
-		err := d.bus.Run(ctx, d.relay)
-		nc.Close()
-		transport.CloseIdleConnections()
-		w.stopped <- err
-	}()
+	w.relay = w.replica()
+	w.daemon = w.relay.daemon
 	synctest.Wait()
-	for d.bus.Ready() != nil {
+	for w.daemon.bus.Ready() != nil {
 		pass(10 * time.Millisecond)
 		if time.Since(w.began) > 20*24*time.Hour {
-			w.t.Fatalf("not ready: %v", d.bus.Ready())
+			w.t.Fatalf("not ready: %v", w.daemon.bus.Ready())
 		}
 	}
 }
 
 // halt stops the relay as SIGTERM does.
 func (w *world) halt() {
-	if w.stop == nil {
+	if w.relay == nil {
 		return
 	}
-	w.stop()
-	if err := <-w.stopped; err != nil {
+	if err := w.relay.terminate(); err != nil {
 		w.t.Errorf("run ended with %v", err)
 	}
-	w.stop = nil
+	w.relay = nil
 }
 
 // pass lets virtual time pass.
@@ -273,7 +268,7 @@ func (w *world) waiting(filter string) int {
 
 // checkEvents holds every event that left to its schema.
 func (w *world) checkEvents() {
-	s, err := natsd.Start(natsd.Config{StoreDir: w.dir})
+	s, err := natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20})
 	if err != nil {
 		w.t.Fatal(err)
 	}

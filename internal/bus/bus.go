@@ -30,7 +30,8 @@ type Config struct {
 	Grace        time.Duration // for calls under way when Run's context ends
 	Accounts     []Account
 	Log          *zap.Logger
-	Observe      func(Settlement) // told about each delivery that was settled; may be nil
+	Observe      func(Settlement)           // told about each delivery that was settled; may be nil
+	Incident     func(kind Incident, n int) // told what happened, for metrics; may be nil
 }
 
 // Account is one account's line.
@@ -73,6 +74,7 @@ type Bus struct {
 	mu     sync.Mutex
 	ledger *Ledger
 	calls  string // the stream that calls come from
+	pulls  []*puller
 }
 
 // New makes a bus on a connection of Dial's. Nothing runs before Run.

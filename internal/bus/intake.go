@@ -21,6 +21,7 @@ func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin 
 	if err != nil {
 		return err
 	}
+	b.guard(p)
 	free := 2 * b.cfg.Concurrency
 	landed := make(chan struct{}, free)
 	back, forget := b.reconnected()

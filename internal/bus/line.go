@@ -39,6 +39,7 @@ func (b *Bus) newLine(a Account) (*line, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.guard(p)
 		l.pulls[c] = p
 	}
 	return l, nil

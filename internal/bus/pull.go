@@ -28,6 +28,7 @@ type puller struct {
 	sub      *nats.Subscription
 	open     int       // messages that are still to come
 	heard    time.Time // when the server last said anything
+	hungry   hunger
 	failures int
 	rest     time.Time // not to be asked before
 }
@@ -50,7 +51,11 @@ func (p *puller) pull(n int, now time.Time) {
 		p.fail(now)
 		return
 	}
+	if now.Sub(p.heard) > pullBeat { // not asked for a while: what came meanwhile is nobody's fault
+		p.hungry.end()
+	}
 	p.open, p.heard = n, now
+	p.hungry.begin(now)
 }
 
 // take looks at what came: true for a message, false for the server's word about the request. lost says that the consumer has to be
@@ -59,6 +64,7 @@ func (p *puller) take(m *nats.Msg, now time.Time) (message, lost bool) {
 	p.heard = now
 	if strings.HasPrefix(m.Reply, "$JS.ACK.") {
 		p.open = max(0, p.open-1)
+		p.hungry.end()
 		p.failures = 0
 		p.b.health.set(p.consumer, nil)
 		return true, false
@@ -91,10 +97,14 @@ func (p *puller) check(now time.Time) (lost bool) {
 }
 
 // reset forgets the request that was on its way when the connection was lost.
-func (p *puller) reset() { p.open, p.rest = 0, time.Time{} }
+func (p *puller) reset() {
+	p.open, p.rest = 0, time.Time{}
+	p.hungry.end()
+}
 
 func (p *puller) fail(now time.Time) {
 	p.open = 0
+	p.hungry.end()
 	p.rest = now.Add(pause(p.failures))
 	p.failures++
 }

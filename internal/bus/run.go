@@ -24,6 +24,11 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	b.mu.Lock()
 	b.calls = calls
 	b.mu.Unlock()
+	deaf, err := b.audit(calls)
+	if err != nil {
+		return err
+	}
+	defer deaf()
 	pull, stop := context.WithCancel(ctx)
 	defer stop()
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -47,7 +52,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 		pulling.Go(func() { l.run(pull, work, h, begin) })
 	}
 	b.health.set("start", nil)
-	pulling.Go(func() { b.sweep(pull, work, h, begin) })
+	pulling.Go(func() { b.keep(pull, work, h, begin) })
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
@@ -106,7 +111,7 @@ func (b *Bus) restore(ctx context.Context) error {
 	defer b.restoring.Unlock()
 	changes, _, err := b.Setup(ctx, false)
 	for _, c := range changes {
-		b.cfg.Log.Warn("was missing: "+c, zap.Bool("restored", true))
+		b.incident(IncidentRestored, 1, "was missing: "+c)
 	}
 	return err
 }

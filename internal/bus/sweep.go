@@ -11,24 +11,12 @@ import (
 	"voicemail-relay/internal/relay"
 )
 
-// sweepEvery is how often lines are looked for that nobody serves.
-const sweepEvery = time.Minute
-
-// sweep moves calls out of the lines of accounts that are configured no longer, such as one that was renamed, until ctx ends. Their
-// appointments come due in those lines too, so it goes on looking.
+// sweep moves calls out of the lines of accounts that are configured no longer, such as one that was renamed. Their appointments come due
+// in those lines too, so the keeper looks again and again.
 func (b *Bus) sweep(ctx, work context.Context, h Handler, begin func(func())) {
-	t := time.NewTicker(sweepEvery)
-	defer t.Stop()
-	for {
-		for _, name := range b.orphans(ctx) {
-			if n := b.empty(ctx, work, name, h, begin); n > 0 {
-				b.cfg.Log.Info("moved calls out of the line of an account that is configured no longer", zap.String("consumer", name), zap.Int("calls", n))
-			}
-		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return
+	for _, name := range b.orphans(ctx) {
+		if n := b.empty(ctx, work, name, h, begin); n > 0 {
+			b.cfg.Log.Info("moved calls out of the line of an account that is configured no longer", zap.String("consumer", name), zap.Int("calls", n))
 		}
 	}
 }
@@ -36,9 +24,6 @@ func (b *Bus) sweep(ctx, work context.Context, h Handler, begin func(func())) {
 // orphans are the lines' consumers that belong to no account of ours, have something, and are served by no other replica either: one with
 // older settings would have a pull open.
 func (b *Bus) orphans(ctx context.Context) (names []string) {
-	if b.Ready() != nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	ours := map[string]bool{}

@@ -68,8 +68,8 @@ func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *tur
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", chain)
 	if now := time.Now(); d.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
-		m.Header.Set("Nats-Schedule", "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
-		m.Header.Set("Nats-Schedule-Target", b.cfg.due(p))
+		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
+		m.Header.Set(targetHeader, b.cfg.due(p))
 	} else if err := t.wait(ctx); err != nil {
 		return false, err
 	}

@@ -30,6 +30,7 @@ type Metrics struct {
 	left     *prometheus.GaugeVec
 	flight   *prometheus.GaugeVec
 	up       prometheus.Gauge
+	incident *prometheus.CounterVec
 }
 
 const namespace = "voicemail_relay"
@@ -46,18 +47,19 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.025, .05, .1, .2, .4, .8, 1.6, 3.2, 6.4, 12.8}}, []string{"account"}),
 		ready: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "ready_seconds", Help: "From the end of a call to its voicemail.ready.",
 			Buckets: []float64{5, 10, 15, 20, 30, 45, 60, 90, 120, 240, 480, 960, 3600, 21600, 86400}}),
-		build:   gauges("build_info", "Always 1; the version is in the label.", "version"),
-		waiting: gauge("waiting_calls", "Calls that wait: for their next appointment, or in an account's line."),
-		line:    gauges("line_calls", "Calls that are due and stand in their account's line.", "account"),
-		lag:     gauge("lag_calls", "Calls in call.ended that no replica has taken yet."),
-		oldest:  gauge("oldest_waiting_seconds", "Since the longest unmoved waiting call was put where it is; 0 when none waits."),
-		dead:    gauge("dead_letters", "voicemail.failed events that the verdicts' stream holds."),
-		state:   gauges("account_state", "1 for the account's state: open, paused (Retry-After) or refused (its credentials), 0 for the others.", "account", "state"),
-		left:    gauges("budget_left_requests", "Requests that a limited account may make at this moment.", "account"),
-		flight:  gauges("in_flight_requests", "Seats taken for requests under way.", "account"),
-		up:      gauge("ready", "1 while calls can be taken and settled, as /readyz says."),
+		build:    gauges("build_info", "Always 1; the version is in the label.", "version"),
+		waiting:  gauge("waiting_calls", "Calls that wait: for their next appointment, or in an account's line."),
+		line:     gauges("line_calls", "Calls that are due and stand in their account's line.", "account"),
+		lag:      gauge("lag_calls", "Calls in call.ended that no replica has taken yet."),
+		oldest:   gauge("oldest_waiting_seconds", "Since the longest unmoved waiting call was put where it is; 0 when none waits."),
+		dead:     gauge("dead_letters", "voicemail.failed events that the verdicts' stream holds."),
+		state:    gauges("account_state", "1 for the account's state: open, paused (Retry-After) or refused (its credentials), 0 for the others.", "account", "state"),
+		left:     gauges("budget_left_requests", "Requests that a limited account may make at this moment.", "account"),
+		flight:   gauges("in_flight_requests", "Seats taken for requests under way.", "account"),
+		incident: counters("incidents_total", "What the relay mended by itself, or an operator did to its streams, by kind; purged counts messages.", "kind"),
+		up:       gauge("ready", "1 while calls can be taken and settled, as /readyz says."),
 	}
-	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up,
+	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up, m.incident,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.build.WithLabelValues(version).Set(1)
 	for kind, reasons := range verdicts { // so that a rate is there before the first of a kind
@@ -86,6 +88,16 @@ func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
 func gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 }
+
+// Expect has a counter for each kind of incident from the start.
+func (m *Metrics) Expect(kinds ...string) {
+	for _, k := range kinds {
+		m.incident.WithLabelValues(k)
+	}
+}
+
+// Incident counts what happened, by a kind out of a closed set.
+func (m *Metrics) Incident(kind string, n int) { m.incident.WithLabelValues(kind).Add(float64(n)) }
 
 // Requested counts one HTTP request of an account; result is out of a closed set.
 func (m *Metrics) Requested(account, result string, seconds float64) {

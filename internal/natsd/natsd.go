@@ -19,6 +19,7 @@ type Config struct {
 	// SyncAlways writes every message through to the disk before it is confirmed, so that a power failure loses none. The server's default is
 	// to do so every two minutes.
 	SyncAlways bool
+	MaxStore   int64 // bytes that streams may take on the disk; 0: the server's own bound
 }
 
 // Start starts a server and waits until it takes connections. The error names the port or folder that cannot be had.
@@ -39,7 +40,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "voicemail-relay", Host: cfg.Host, Port: port, DontListen: cfg.Host == "",
-		JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: cfg.SyncAlways,
+		JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: cfg.SyncAlways, JetStreamMaxStore: cfg.MaxStore,
 		NoSigs: true, NoLog: true,
 	})
 	if err != nil {

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/nats-io/nats.go"
+
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/settings"
+)
+
+// A replica is one relay of a world, the code that ships, as if it were a process.
+type replica struct {
+	daemon *daemon
+	cables *cables
+	stop   context.CancelFunc
+	ended  chan error // Run's, and nothing of it is left
+}
+
+// replica starts one.
+func (w *world) replica() *replica {
+	ctx, stop := context.WithCancel(context.Background())
+	r := &replica{cables: newCables(w), stop: stop, ended: make(chan error, 1)}
+	r.cables.died = stop
+	nc, err := bus.Dial(bus.Dialing{Name: "test", Wait: true, Log: logger(w.log, settings.Log{Level: "debug", Format: "json"}), Options: []nats.Option{nats.InProcessServer(r.cables)}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: r.cables.dial, MaxIdleConnsPerHost: 256}
+	r.daemon, err = wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport, observe: w.observe})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go func() { // ends with stop, or with the process's death
+		err := r.daemon.bus.Run(ctx, r.daemon.relay)
+		nc.Close()
+		transport.CloseIdleConnections()
+		r.ended <- err
+	}()
+	return r
+}
+
+// kill ends it as kill -9 does.
+func (r *replica) kill() { r.cables.die() }
+
+// terminate ends it as SIGTERM does, and returns what Run said.
+func (r *replica) terminate() error {
+	r.stop()
+	err := <-r.ended
+	r.ended <- err // for whoever asks again
+	return err
+}
