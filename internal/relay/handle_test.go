@@ -44,6 +44,7 @@ func TestHandle(t *testing.T) {
 	k := aCall.Key()
 	body := []byte(`{"botId":"st-1","sessionId":"s1"}`)
 	seen := History{ID: k, EndedAt: ended, SeenAt: ended.Add(20 * time.Second), Recordings: found.Recordings, Requests: 1}
+	waited := History{ID: k, EndedAt: ended, Requests: 2}
 	rows := []struct {
 		name   string
 		change func(*Delivery, *api, *purse, memory)
@@ -67,9 +68,18 @@ func TestHandle(t *testing.T) {
 		{"the publisher knows of none", func(d *Delivery, _ *api, _ *purse, _ memory) {
 			d.Body = []byte(`{"botId":"st-1","sessionId":"s1","voicemail":false}`)
 		}, "absent hint", 0, ""},
-		{"handed out 20 times", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 20 }, "ready completed", 1, "answered"},
+		{"handed out 4 times", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 4 }, "ready completed", 1, "answered"},
+		{"handed out 5 times: to be stored anew first", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 5 }, "later first", 0, ""},
+		{"out of the line, handed out 100 times while it waited", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries, d.Line, d.History = 100, true, waited }, "later again", 0, ""},
+		{"out of the line, stored anew for the fourth time", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Deliveries, d.Line, d.History = 1, true, waited
+			d.History.Handed = 20
+		}, "failed undeliverable", 0, ""},
 		{"handed out over 20 times", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries = 21 }, "failed undeliverable", 0, ""},
-		{"handed out over 20 times, a recording was seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Deliveries, d.Line, d.History = 21, true, seen }, "ready timed_out", 0, ""},
+		{"handed out over 20 times, a recording was seen", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Deliveries, d.Line, d.History = 1, true, seen
+			d.History.Handed = 20
+		}, "ready timed_out", 0, ""},
 		{"a bot that no account serves", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Body = []byte(`{"botId":"x-1","sessionId":"s1"}`) }, "failed rejected", 0, ""},
 		{"refused", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = refused }, "later again", 1, "refused"},
 		{"asked for a pause", func(_ *Delivery, a *api, _ *purse, _ memory) {

@@ -14,6 +14,7 @@ type History struct {
 	Due       time.Time `json:"due,omitzero"`      // not to be asked for before
 	Attempts  int       `json:"attempts,omitzero"` // deliveries that asked
 	Requests  int       `json:"requests,omitzero"` // HTTP requests, quick retries included
+	Handed    int       `json:"handed,omitzero"`   // hand-outs since the last answer that ended in nothing, as far as they are in doubt
 
 	SeenAt     time.Time   `json:"seenAt,omitzero"` // when a recording was first seen
 	Recordings []Recording `json:"recordings,omitempty"`
@@ -61,6 +62,7 @@ func (h History) resumed(d Delivery) History {
 func (h History) asked(a Answer) History {
 	h.Attempts++
 	h.Requests += a.Requests
+	h.Handed = 0
 	h.Asks = append(slices.Clone(h.Asks), Ask{At: a.Asked.UTC().Truncate(time.Millisecond), Answer: heard(a), Requests: a.Requests})
 	if n := len(h.Asks); n > keptAsks {
 		h.Asks = h.Asks[n-keptAsks:]

@@ -73,6 +73,14 @@ func (v verdicts) ready(now time.Time) *Verdict {
 	return r
 }
 
+// undeliverable is the verdict on a call that seems to stop the program. What was seen is told.
+func (v verdicts) undeliverable(now time.Time) *Verdict {
+	if v.history.Seen() {
+		return v.ready(now)
+	}
+	return v.failed(now, ReasonUndeliverable, "handed out over 20 times without being settled: it seems to stop the program that handles it")
+}
+
 func (v verdicts) absent(now time.Time, r Reason) *Verdict { return v.verdict(KindAbsent, now, r) }
 
 func (v verdicts) failed(now time.Time, r Reason, text string) *Verdict {

@@ -68,7 +68,14 @@ type Delivery struct {
 }
 
 // MaxDeliveries is how often an event may be handed out without being settled before it is taken for the cause of a crash loop.
-const MaxDeliveries = 20
+//
+// The server counts hand-outs, not attempts: a call that waits at the head of a line is handed out anew after each restart or stall, and
+// is innocent. So one that was handed out over doubtful times is first put into its line once more, with a note in its history: only if
+// that happens again and again with no answer between is it the call that stops the program.
+const (
+	MaxDeliveries = 20
+	doubtful      = 4
+)
 
 // A Relay handles deliveries. All fields are required; Now is the clock.
 type Relay struct {
@@ -90,21 +97,18 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	c.EndedAt = h.EndedAt
 	acct := r.Accounts.For(c.Bot)
-	if h.Requests == 0 { // a call that cost something has been looked up before
-		rec, found, err := r.Ledger.Settled(ctx, c.Key())
-		switch {
-		case err != nil:
-			return nil, err
-		case found && !newerID(h.ID, rec.ID):
-			return Fold{Call: c, Why: "settled before"}, nil
-		}
+	// Also out of the line: another replica may have been handed the same delivery, and was quicker.
+	rec, found, err := r.Ledger.Settled(ctx, c.Key())
+	switch {
+	case err != nil:
+		return nil, err
+	case found && !newerID(h.ID, rec.ID):
+		return Fold{Call: c, Why: "settled before"}, nil
 	}
 	v := verdicts{call: c, history: h, account: acct.Name, policy: r.Policy, transcription: acct.Transcription}
 	switch {
-	case d.Deliveries > MaxDeliveries && h.Seen():
-		return v.ready(d.Now), nil
-	case d.Deliveries > MaxDeliveries:
-		return v.failed(d.Now, ReasonUndeliverable, "handed out over 20 times without being settled: it seems to stop the program that handles it"), nil
+	case h.Handed >= MaxDeliveries, !d.Line && d.Deliveries > MaxDeliveries:
+		return v.undeliverable(d.Now), nil
 	case c.Hint == HintNone:
 		return v.absent(d.Now, ReasonHint), nil
 	case acct.Source == nil:
@@ -115,6 +119,10 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	if d.Line && !d.Granted { // its account is closed: only what was seen can be told
 		return v.unasked(d.Now), nil
+	}
+	if d.Deliveries > doubtful {
+		h.Handed += doubtful + 1
+		return v.later(d.Now, h, "handed out before"), nil
 	}
 	if !d.Line {
 		if !acct.Purse.TryTake() {
