@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,4 +110,68 @@ func TestDurableSkipsCallsOlderThanTheLedger(t *testing.T) {
 			t.Errorf("setup says %v, %v; want that it skips 2 calls", changes, err)
 		}
 	})
+}
+
+// TestOwnStreamsThatWouldLoseCallsAreRefused has somebody put a limit on what is the relay's: run names it, setup mends it.
+func TestOwnStreamsThatWouldLoseCallsAreRefused(t *testing.T) {
+	stream := func(name string, change func(*jetstream.StreamConfig)) func(context.Context, *world) error {
+		return func(ctx context.Context, w *world) error {
+			s, err := w.js.Stream(ctx, name)
+			if err != nil {
+				return err
+			}
+			cfg := s.CachedInfo().Config
+			change(&cfg)
+			_, err = w.js.UpdateStream(ctx, cfg)
+			return err
+		}
+	}
+	rows := []struct {
+		name, wrong string
+		spoil       func(context.Context, *world) error
+	}{
+		{"waiting calls end by age", "VOICEMAIL_WORK has max_age", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour })},
+		{"waiting calls end by number", "VOICEMAIL_WORK has max_msgs", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 })},
+		{"waiting calls end by size", "VOICEMAIL_WORK has max_bytes", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 })},
+		{"verdicts are not folded", "VOICEMAILS folds repeats for 2m0s", stream("VOICEMAILS", func(c *jetstream.StreamConfig) { c.Duplicates = 2 * time.Minute })},
+		{"the ledger forgets", "VOICEMAIL_LEDGER forgets after 1h0m0s", stream("KV_VOICEMAIL_LEDGER", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour })},
+		{"the durable gives up", "max_deliver 5", func(ctx context.Context, w *world) error {
+			c, err := w.js.Consumer(ctx, "CALLS", "voicemail-relay")
+			if err != nil {
+				return err
+			}
+			cfg := c.CachedInfo().Config
+			cfg.MaxDeliver = 5
+			_, err = w.js.UpdateConsumer(ctx, "CALLS", cfg)
+			return err
+		}},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			inEmptyWorld(t, nil, func(w *world) {
+				ctx := context.Background()
+				b, err := bus.New(w.nc, busConfig(w.settings, zap.NewNop()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := b.Setup(ctx, true); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.spoil(ctx, w); err != nil {
+					t.Fatal(err)
+				}
+				relay := w.replica()
+				if err := <-relay.ended; !errors.Is(err, bus.ErrSetup) || !strings.Contains(err.Error(), r.wrong) || !strings.Contains(err.Error(), "run voicemail-relay setup") {
+					t.Errorf("run ends with %v, want ErrSetup that says %q and the cure", err, r.wrong)
+				}
+				if changes, _, err := b.Setup(ctx, true); err != nil || len(changes) == 0 {
+					t.Errorf("setup changes %v, %v", changes, err)
+				}
+				w.start()
+				w.session("s1")
+				w.await(1, time.Hour)
+				w.halt()
+			})
+		})
+	}
 }

@@ -68,6 +68,7 @@ type Bus struct {
 	health *health
 	flow   *flow
 	flight *flights
+	denied denials
 
 	restoring sync.Mutex
 
@@ -95,12 +96,16 @@ func New(nc *nats.Conn, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{cfg: cfg, nc: nc, js: js, health: newHealth(nc), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
+	nc.SetErrorHandler(b.asyncError)
 	return b, nil
 }
 
 // Ready returns nil while the bus can take calls and settle them, and otherwise what is in the way.
 func (b *Bus) Ready() error {
 	if err := b.health.ready(); err != nil {
+		return err
+	}
+	if err := b.denied.err(time.Now()); err != nil {
 		return err
 	}
 	return b.flow.err()

@@ -35,7 +35,7 @@ func Dial(d Dialing) (*nats.Conn, error) {
 		nats.Timeout(5 * time.Second),
 		nats.IgnoreAuthErrorAbort(),
 		nats.RetryOnFailedConnect(d.Wait),
-		nats.CustomInboxPrefix("_INBOX_voicemail_relay"),
+		nats.CustomInboxPrefix(inbox),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			d.Log.Warn("nats reports an error; a permission that is denied looks like a time-out elsewhere", zap.Error(err))
 		}),

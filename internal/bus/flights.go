@@ -28,6 +28,21 @@ func newFlights(every time.Duration) *flights {
 	return &flights{every: every, byKey: map[string]*flight{}, all: map[*flight]struct{}{}}
 }
 
+// atLeast has deliveries extended this often, where a durable hands them out again sooner than the settings say.
+func (f *flights) atLeast(every time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if every > 0 {
+		f.every = min(f.every, every)
+	}
+}
+
+func (f *flights) interval() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.every
+}
+
 // start takes a delivery into hand. It returns the flight that has the same session in hand already, if there is one.
 func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string) (fl, other *flight) {
 	f.mu.Lock()

@@ -27,6 +27,9 @@ const ownerKey = "voicemail-relay"
 func (b *Bus) Setup(ctx context.Context, update bool) (changes []string, calls string, err error) {
 	s := &setup{b: b, update: update}
 	calls, err = s.all(ctx)
+	if denied := b.denied.err(time.Now()); err != nil && denied != nil { // else it would only look like a time-out
+		err = fmt.Errorf("%w; %w", err, denied)
+	}
 	return s.changes, calls, err
 }
 
@@ -140,7 +143,10 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	if want.Duplicates == 0 {
 		next.Duplicates = have.Duplicates
 	}
-	next.MaxMsgs, next.MaxBytes, next.MaxMsgsPerSubject, next.DiscardNewPerSubject = -1, have.MaxBytes, -1, false
+	next.MaxMsgs, next.MaxMsgsPerSubject, next.DiscardNewPerSubject = -1, -1, false
+	if want.Retention == jetstream.WorkQueuePolicy { // elsewhere an operator may bound what is kept
+		next.MaxBytes = -1
+	}
 	if reflect.DeepEqual(have, next) {
 		return nil
 	}
@@ -149,6 +155,9 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 			if !slicesCover(have.Subjects, subject) {
 				return fmt.Errorf("%w: stream %s does not hold %s: run voicemail-relay setup", ErrSetup, want.Name, subject)
 			}
+		}
+		if limit := deadly(have, next); limit != "" {
+			return fmt.Errorf("%w: stream %s has %s, which ends waiting calls without a word: run voicemail-relay setup", ErrSetup, want.Name, limit)
 		}
 		if want.Duplicates > have.Duplicates {
 			return fmt.Errorf("%w: stream %s folds repeats for %s, less than ledger.keep (%s): run voicemail-relay setup", ErrSetup, want.Name, have.Duplicates, want.Duplicates)
@@ -160,6 +169,21 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	}
 	s.changed("stream %s updated: %s", want.Name, difference(have, next))
 	return nil
+}
+
+// deadly names a limit that somebody set on a stream which has to have none; "" when there is none.
+func deadly(have, next jetstream.StreamConfig) string {
+	switch {
+	case have.MaxMsgs > 0 && next.MaxMsgs <= 0:
+		return fmt.Sprintf("max_msgs %d", have.MaxMsgs)
+	case have.MaxBytes > 0 && next.MaxBytes <= 0:
+		return fmt.Sprintf("max_bytes %d", have.MaxBytes)
+	case have.MaxMsgsPerSubject > 0 && next.MaxMsgsPerSubject <= 0:
+		return fmt.Sprintf("max_msgs_per_subject %d", have.MaxMsgsPerSubject)
+	case have.MaxAge > 0 && next.MaxAge <= 0:
+		return fmt.Sprintf("max_age %s", have.MaxAge)
+	}
+	return ""
 }
 
 func (s *setup) createStream(ctx context.Context, want jetstream.StreamConfig) error {
@@ -214,7 +238,12 @@ func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.D
 	if err != nil {
 		return fmt.Errorf("look up bucket %s: %w", kv.Bucket(), err)
 	}
-	if !s.update || st.TTL() == ttl {
+	switch {
+	case st.TTL() == ttl:
+		return nil
+	case !s.update && st.TTL() > 0 && (st.TTL() < ttl || ttl == 0):
+		return fmt.Errorf("%w: bucket %s forgets after %s, sooner than the settings say (%s; 0s: never): run voicemail-relay setup", ErrSetup, kv.Bucket(), st.TTL(), ttl)
+	case !s.update:
 		return nil
 	}
 	info, err := s.info(ctx, "KV_"+kv.Bucket())
@@ -264,6 +293,10 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 		return nil
 	}
 	if !s.update {
+		s.b.flight.atLeast(have.AckWait / 3)
+		if have.MaxDeliver > 0 || len(have.BackOff) > 0 {
+			return fmt.Errorf("%w: durable %s of stream %s has max_deliver %d or backoff: calls would be dropped without a word; run voicemail-relay setup", ErrSetup, want.Durable, stream, have.MaxDeliver)
+		}
 		if have.FilterSubject != want.FilterSubject {
 			return fmt.Errorf("%w: durable %s of stream %s is for %q, not for %q: run voicemail-relay setup, or set calls.durable", ErrSetup, want.Durable, stream, have.FilterSubject, want.FilterSubject)
 		}
@@ -313,6 +346,7 @@ func difference(have, next jetstream.StreamConfig) string {
 	tell("replicas", have.Replicas, next.Replicas)
 	tell("message schedules", have.AllowMsgSchedules, next.AllowMsgSchedules)
 	tell("max_msgs", have.MaxMsgs, next.MaxMsgs)
+	tell("max_bytes", have.MaxBytes, next.MaxBytes)
 	tell("max_msgs_per_subject", have.MaxMsgsPerSubject, next.MaxMsgsPerSubject)
 	if len(parts) == 0 {
 		return "flags"

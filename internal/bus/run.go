@@ -84,7 +84,12 @@ func (b *Bus) begin(ctx context.Context) (calls string, err error) {
 	for failures := 0; ; failures++ {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		var changes []string
-		changes, calls, err = b.Setup(try, false)
+		if err = b.checkPermissions(try, ""); err == nil {
+			changes, calls, err = b.Setup(try, false)
+		}
+		if err == nil {
+			err = b.checkPermissions(try, calls)
+		}
 		cancel()
 		for _, c := range changes {
 			b.cfg.Log.Info(c)
@@ -118,7 +123,7 @@ func (b *Bus) restore(ctx context.Context) error {
 
 // extend keeps what is in hand from being handed out again, until ctx ends.
 func (b *Bus) extend(ctx context.Context) {
-	t := time.NewTicker(max(b.flight.every/2, time.Millisecond))
+	t := time.NewTicker(max(b.flight.interval()/2, time.Millisecond))
 	defer t.Stop()
 	for {
 		select {
