@@ -15,7 +15,7 @@ const keepEvery = time.Minute
 // nobody serves. Every replica does; each step is guarded, so that two at once do no harm.
 func (b *Bus) keep(ctx, work context.Context, h Handler, begin func(func())) {
 	for {
-		if b.Ready() == nil {
+		if b.nc.IsConnected() && b.flow.err() == nil { // not Ready: what is wrong may be what the watchdog has found
 			b.mend(ctx)
 			b.watch(ctx)
 			b.sweep(ctx, work, h, begin)

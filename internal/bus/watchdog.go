@@ -65,13 +65,19 @@ func (b *Bus) feed(ctx context.Context, p *puller) error {
 		return nil // its puller notices, too, and restores it
 	}
 	info := c.CachedInfo()
-	switch {
-	case info.Paused:
+	if info.Paused {
 		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.stream, info.PauseRemaining.Round(time.Second))
-	case info.NumPending == 0, info.Config.MaxAckPending > 0 && info.NumAckPending >= info.Config.MaxAckPending, time.Since(info.Created) < starved:
-		return nil // nothing to hand out, or nothing allowed; or another replica has just rebuilt it
+	}
+	if !starving(info, time.Now()) {
+		return nil
 	}
 	return b.rebuild(ctx, p, info)
+}
+
+// starving says whether a consumer that hands out nothing ought to: it has something, is allowed to, and no replica has just rebuilt it.
+func starving(info *jetstream.ConsumerInfo, now time.Time) bool {
+	allowed := info.Config.MaxAckPending <= 0 || info.NumAckPending < info.Config.MaxAckPending
+	return info.NumPending > 0 && allowed && now.Sub(info.Created) >= starved
 }
 
 // rebuild replaces a durable by one that goes on where it stood. What was in hand is handed out again; the ledger, the verdict's id and
