@@ -28,7 +28,12 @@ type process struct {
 
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command("voicemail-relay", args...), out: &lockedBuffer{}, done: make(chan error, 1)}
+	return launch(t, "voicemail-relay", args...)
+}
+
+func launch(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(name, args...), out: &lockedBuffer{}, done: make(chan error, 1)}
 	p.cmd.Env = []string{"HOME=" + t.TempDir()}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {

@@ -29,8 +29,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	ats.Register()                                                 // the server's clock goroutine has to begin outside of any bubble
-	testscript.Main(m, map[string]func(){"voicemail-relay": main}) // puts the command on PATH, for scripts and real processes
+	ats.Register()                                                                                 // the server's clock goroutine has to begin outside of any bubble
+	testscript.Main(m, map[string]func(){"voicemail-relay": main, "test-nats-server": natsServer}) // puts the command on PATH, for scripts and real processes
 }
 
 func TestScripts(t *testing.T) { testscript.Run(t, testscript.Params{Dir: "testdata"}) }
