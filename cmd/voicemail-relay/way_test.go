@@ -228,6 +228,28 @@ func TestRepeatsAreFolded(t *testing.T) {
 	}
 }
 
+// A call that is reported again between two of its requests neither begins a second chain nor takes the first one's history.
+func TestRepeatsBetweenRequestsCostNothing(t *testing.T) {
+	for _, limit := range []string{"0", "60"} {
+		t.Run("limit "+limit, func(t *testing.T) {
+			inWorld(t, []string{"smartassist.rate_limit=" + limit}, func(w *world) {
+				w.emu.ScriptEvery(append(emu.Repeat(4, emu.MediaInProgress()), emu.Ready("x"))...)
+				for range 12 { // through all of its requests
+					w.session("s1")
+					w.session("s1")
+					if got := w.waiting("voicemail.work.>"); got > 1 {
+						t.Errorf("%d messages wait for one session", got)
+					}
+					pass(17 * time.Second)
+				}
+				if v := w.one(5 * time.Minute); v.num("requests") != 5 || w.emu.Requests() != 5 {
+					t.Errorf("%d requests were made, and %d told; want 5", w.emu.Requests(), v.num("requests"))
+				}
+			})
+		})
+	}
+}
+
 func TestHintsSteer(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.emu.ScriptEvery(emu.Ready("x"))
