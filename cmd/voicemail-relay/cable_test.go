@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing/synctest"
+	"time"
 )
 
 // cables carry what one relay says to NATS and to the API, and what it hears. They can be cut and stalled, and they are where it dies: a
@@ -223,6 +224,9 @@ func (k *cable) Write(b []byte) (int, error) {
 		_, _ = k.Conn.Write(b[:n])
 		k.all.die()
 		return 0, errors.New("crashed")
+	}
+	if steps["request"](b) >= 0 {
+		k.all.w.asked(time.Now())
 	}
 	if k.all.gate() != nil {
 		k.held = append(k.held, b...)

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -39,6 +42,23 @@ func (w *world) replica() *replica {
 		r.ended <- err
 	}()
 	return r
+}
+
+// awaitReady waits until it is, an hour at most.
+func (r *replica) awaitReady(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	for end := time.Now().Add(time.Hour); r.daemon.bus.Ready() != nil; {
+		select {
+		case err := <-r.ended:
+			r.ended <- err
+			t.Fatalf("run ended with %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not ready: %v", r.daemon.bus.Ready())
+		}
+	}
 }
 
 // kill ends it as kill -9 does.

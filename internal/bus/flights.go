@@ -21,6 +21,7 @@ type flight struct {
 	stream   string
 	sequence uint64
 	key      string // "" when it is no call
+	taken    time.Time
 	extended time.Time
 }
 
@@ -50,7 +51,7 @@ func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string)
 	if other = f.byKey[key]; other != nil && key != "" {
 		return nil, other
 	}
-	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, extended: time.Now()}
+	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, taken: time.Now(), extended: time.Now()}
 	if key != "" {
 		f.byKey[key] = fl
 	}

@@ -97,15 +97,24 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 // handle decides and settles; what neither could be is handed back.
 func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) {
 	defer b.flight.land(fl)
-	o, err := h.Handle(ctx, d)
-	if err == nil {
-		err = b.settle(ctx, fl, d, o, t)
-	}
-	if err != nil {
+	if err := b.decide(ctx, h, fl, d, t); err != nil {
 		b.nak(fl.msg)
 		return
 	}
 	b.ack(fl.msg)
+}
+
+func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
+	if d.Deliveries > 1 { // before a request is spent on it
+		if late, err := b.overtaken(ctx, fl, d); late || err != nil {
+			return b.folded(d.Call, err)
+		}
+	}
+	o, err := h.Handle(ctx, d)
+	if err != nil {
+		return err
+	}
+	return b.settle(ctx, fl, d, o, t)
 }
 
 // ack tells the server that a delivery is settled. It is not waited for: a lost ack brings the call again, and the ledger folds it. (Nor

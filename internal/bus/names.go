@@ -70,6 +70,11 @@ func (n Names) place(kind string, p place) string {
 	return strings.Join([]string{n.workSubject(), kind, p.account, string(p.class), p.key}, ".")
 }
 
+// chain is every place where a session may stand.
+func (n Names) chain(key string) string {
+	return n.place("*", place{account: "*", class: "*", key: key})
+}
+
 // placeOf reads a due subject.
 func (n Names) placeOf(subject string) (place, bool) {
 	rest, ok := strings.CutPrefix(subject, n.workSubject()+".due.")

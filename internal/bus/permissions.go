@@ -88,7 +88,7 @@ func (b *Bus) publishes(calls string) []string {
 	all := []string{
 		"$JS.API.STREAM.INFO." + n.workStream(), "$JS.API.STREAM.INFO." + n.verdictStream(),
 		"$JS.API.STREAM.INFO.KV_" + n.ledgerBucket(), "$JS.API.STREAM.INFO.KV_" + n.budgetBucket(),
-		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
+		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.workStream() + "." + n.due(place{account: key, class: relay.ClassLast, key: key}), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
 		n.verdict(relay.KindReady), n.verdict(relay.KindAbsent), n.verdict(relay.KindFailed),
 	}
 	consumer := func(stream, name string) {

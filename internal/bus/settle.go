@@ -16,10 +16,15 @@ import (
 func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.Outcome, t *turn) error {
 	switch o := o.(type) {
 	case *relay.Verdict:
+		if o.Kind != relay.KindReady { // another replica may have been handed the same delivery, and seen a recording
+			if late, err := b.overtaken(ctx, fl, d); late || err != nil {
+				return b.folded(o.Call, err)
+			}
+		}
 		return b.announce(ctx, o)
 	case relay.Later:
 		b.flight.handOver(fl) // from here on the message in the work stream stands for the session, and may be due at once
-		repeat, err := b.later(ctx, d, o, t)
+		repeat, err := b.later(ctx, fl, d, o, t)
 		if isFinal(err) {
 			return b.announce(ctx, tooLargeToKeep(d, o))
 		}
@@ -32,6 +37,14 @@ func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.
 		return nil
 	}
 	panic(fmt.Sprintf("bus: unknown outcome %T", o)) // the set is closed
+}
+
+// folded tells of a delivery that another one has overtaken.
+func (b *Bus) folded(c relay.Call, err error) error {
+	if err == nil {
+		b.observe(Settlement{Outcome: relay.Fold{Call: c, Why: "overtaken"}, Repeat: true})
+	}
+	return err
 }
 
 // announce publishes a verdict under its id, then notes it in the ledger. When the stream holds a verdict of that id already, that one is

@@ -68,10 +68,32 @@ func (b *Bus) feed(ctx context.Context, p *puller) error {
 	if info.Paused {
 		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.stream, info.PauseRemaining.Round(time.Second))
 	}
-	if !starving(info, time.Now()) {
-		return nil
+	forgotten, err := b.forgotten(ctx, p, info)
+	switch {
+	case err != nil:
+		return nil // looked at again in a minute
+	case starving(info, time.Now()), forgotten:
+		return b.rebuild(ctx, p, info)
 	}
-	return b.rebuild(ctx, p, info)
+	return nil
+}
+
+// forgotten says that the work stream holds a due call which its consumer takes for acknowledged: it will never be handed out, and bars its
+// session's way. A server that is killed between noting an acknowledgement and dropping the message leaves such.
+func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) (bool, error) {
+	if p.stream != b.cfg.workStream() || info.NumPending > 0 || info.NumAckPending > 0 {
+		return false, nil
+	}
+	s, err := b.js.Stream(ctx, p.stream)
+	if err != nil {
+		return false, err
+	}
+	m, err := b.next(ctx, s, info.Config.FilterSubject, 1)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	// What came after we looked at the consumer is not meant.
+	return err == nil && time.Since(m.Time) > starved, err
 }
 
 // starving says whether a consumer that hands out nothing ought to: it has something, is allowed to, and no replica has just rebuilt it.

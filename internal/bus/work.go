@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"voicemail-relay/internal/relay"
 )
@@ -47,7 +49,11 @@ func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
 
 // later puts a call into its account's line: at once when its time has come and it is new there, otherwise by an appointment. It folds
 // the delivery when the session is on its way already.
-func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *turn) (repeat bool, err error) {
+//
+// A session has one chain of messages in the work stream, each stored only while the one before is its last: a fresh call begins the chain
+// where there is none, and a call of the line stores its next appointment only while the delivery in hand is the chain's end. So neither a
+// repeat nor a delivery that was handed out twice can fork it, take its slot or lose its history.
+func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.Later, t *turn) (repeat bool, err error) {
 	p := place{account: relay.Token(l.Account), class: l.Class, key: l.Call.Key()}
 	history, err := json.Marshal(l.History)
 	if err != nil {
@@ -58,14 +64,8 @@ func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *tur
 	m.Header.Set(historyHeader, string(history))
 	setTrace(m.Header, l.Call.Trace)
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
-	m.Header.Set("Nats-Expected-Last-Subject-Sequence", "0")
-	// A fresh call begins its session's chain only where there is none; a call of the line only ever competes with its own next
-	// appointment, so that a repeat cannot take its slot and lose its history.
-	chain := b.cfg.place("*", place{account: "*", class: "*", key: p.key})
-	if d.Line {
-		chain = b.cfg.wait(place{account: "*", class: "*", key: p.key})
-	}
-	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", chain)
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(p.key))
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(d), 10))
 	if now := time.Now(); d.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
 		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
@@ -73,18 +73,52 @@ func (b *Bus) later(ctx context.Context, d relay.Delivery, l relay.Later, t *tur
 	} else if err := t.wait(ctx); err != nil {
 		return false, err
 	}
+	unknown := false // whether a try may have been stored, though nobody said so
 	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
 		_, err := b.js.PublishMsg(ctx, m)
 		switch {
 		case exists(err):
-			repeat = true
+			repeat = !unknown
 			return nil
 		case tooLarge(err):
 			return fmt.Errorf("%w: %w", errFinal, err)
 		}
+		unknown = unknown || err != nil
 		return err
 	})
-	return repeat && !d.Line, err
+	return repeat, err
+}
+
+// end is the sequence that a delivery's chain ends with: its own; 0 where it would begin one.
+func (fl *flight) end(d relay.Delivery) uint64 {
+	if d.Line {
+		return fl.sequence
+	}
+	return 0
+}
+
+// overtaken says that a delivery out of the line is not the end of its chain any more: it was handed out twice, and the other one has
+// settled it. Only a delivery that was handed out before, or long ago, is looked up.
+func (b *Bus) overtaken(ctx context.Context, fl *flight, d relay.Delivery) (is bool, err error) {
+	if !d.Line || d.Deliveries == 1 && time.Since(fl.taken) < b.cfg.AckWait/2 {
+		return false, nil
+	}
+	err = b.persist(ctx, "read the work stream", func(ctx context.Context) error {
+		s, err := b.js.Stream(ctx, b.cfg.workStream())
+		if err != nil {
+			return err
+		}
+		m, err := s.GetLastMsgForSubject(ctx, b.cfg.chain(fl.key))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			is = true
+			return nil
+		}
+		if err == nil {
+			is = m.Sequence != fl.sequence
+		}
+		return err
+	})
+	return is, err
 }
 
 // tooLargeToKeep is the verdict on a call that fits call.ended, but not the work stream with its history beside it. What was seen is told.
