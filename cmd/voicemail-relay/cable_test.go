@@ -225,14 +225,16 @@ func (k *cable) Write(b []byte) (int, error) {
 		k.all.die()
 		return 0, errors.New("crashed")
 	}
-	if steps["request"](b) >= 0 {
-		k.all.w.asked(time.Now())
-	}
+	n, err := len(b), error(nil)
 	if k.all.gate() != nil {
 		k.held = append(k.held, b...)
-		return len(b), nil
+	} else {
+		n, err = k.Conn.Write(b)
 	}
-	return k.Conn.Write(b)
+	if err == nil && steps["request"](b) >= 0 {
+		k.all.w.asked(time.Now())
+	}
+	return n, err
 }
 
 func (k *cable) Read(b []byte) (int, error) {
