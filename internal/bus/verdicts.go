@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"voicemail-relay/internal/relay"
@@ -62,21 +63,32 @@ func (r *VerdictReader) Next(ctx context.Context) (StoredVerdict, error) {
 	if err != nil {
 		return StoredVerdict{}, err
 	}
-	v := StoredVerdict{ID: m.Headers().Get("Nats-Msg-Id"), Sequence: md.Sequence.Stream, Time: md.Timestamp, Body: m.Data()}
+	return StoredVerdict{Kind: r.names.kind(m.Subject()), ID: m.Headers().Get("Nats-Msg-Id"), Sequence: md.Sequence.Stream, Time: md.Timestamp,
+		Body: unwrapped(m.Headers(), m.Data())}, nil
+}
+
+// kind says which kind of verdict a subject is for.
+func (n Names) kind(subject string) relay.Kind {
 	for _, k := range []relay.Kind{relay.KindReady, relay.KindAbsent, relay.KindFailed} {
-		if m.Subject() == r.names.verdict(k) {
-			v.Kind = k
+		if subject == n.verdict(k) {
+			return k
 		}
 	}
-	if strings.HasPrefix(m.Headers().Get("Content-Type"), "application/cloudevents") {
-		var envelope struct {
-			Data json.RawMessage `json:"data"`
-		}
-		if json.Unmarshal(v.Body, &envelope) == nil && envelope.Data != nil {
-			v.Body = envelope.Data
-		}
+	return ""
+}
+
+// unwrapped is an event's JSON, taken out of its envelope in structured mode.
+func unwrapped(h nats.Header, body []byte) []byte {
+	if !strings.HasPrefix(h.Get("Content-Type"), "application/cloudevents") {
+		return body
 	}
-	return v, nil
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(body, &envelope) != nil || envelope.Data == nil {
+		return body
+	}
+	return envelope.Data
 }
 
 // Stop ends the reading.
