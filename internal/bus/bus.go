@@ -1,5 +1,3 @@
-// Package bus takes calls in from NATS and settles what was decided about them: it publishes verdicts, keeps appointments and lines, and
-// remembers in the ledger. It decides nothing, and is the only package that knows NATS.
 package bus
 
 import (
