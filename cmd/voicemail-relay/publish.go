@@ -86,7 +86,7 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 	if p.data != "" {
 		dec := json.NewDecoder(strings.NewReader(p.data))
 		dec.UseNumber()
-		if err := dec.Decode(&event); err != nil {
+		if err := dec.Decode(&event); err != nil || event == nil || dec.More() {
 			return nil, usagef("--data: not a JSON object")
 		}
 	}

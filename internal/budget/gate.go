@@ -21,7 +21,7 @@ func (p *Purse) Refused() {
 	case p.state != Refused:
 		p.delay = p.cfg.ProbeFirst
 		p.probing = false
-		p.change(Refused, p.cfg.Now().Add(p.delay))
+		p.change(Refused, p.probeAt())
 	case p.probing:
 		p.probing = false
 		p.postpone()
@@ -33,10 +33,15 @@ func (p *Purse) Refused() {
 func (p *Purse) Paused(until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state == Refused || p.state == Paused && !until.After(p.until) {
-		return
+	if until.After(p.paused) {
+		p.paused = until
 	}
-	p.change(Paused, until)
+	switch {
+	case p.state == Refused:
+		p.until = later(p.until, p.paused)
+	case p.state != Paused || p.paused.After(p.until):
+		p.change(Paused, p.paused)
+	}
 }
 
 // reopen ends a pause whose time has come.
@@ -49,7 +54,17 @@ func (p *Purse) reopen(now time.Time) {
 // postpone dates the next probe.
 func (p *Purse) postpone() {
 	p.delay = min(2*p.delay, p.cfg.ProbeMax)
-	p.until = p.cfg.Now().Add(p.delay)
+	p.until = p.probeAt()
+}
+
+// probeAt is when a refused account is tried again: not within a pause that it asked for as well.
+func (p *Purse) probeAt() time.Time { return later(p.cfg.Now().Add(p.delay), p.paused) }
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (p *Purse) change(s State, until time.Time) {

@@ -43,6 +43,7 @@ type Purse struct {
 	seats   int   // free
 	state   State
 	until   time.Time // paused: the end; refused: the next probe
+	paused  time.Time // until when nothing is wanted, whatever the state
 	delay   time.Duration
 	probing bool
 	wake    wake

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -67,6 +68,7 @@ type Bus struct {
 	flow   *flow
 	flight *flights
 	denied denials
+	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of ours
 
 	restoring sync.Mutex
 

@@ -21,6 +21,7 @@ type flight struct {
 	stream   string
 	sequence uint64
 	key      string // "" when it is no call
+	replay   int    // which verdict of its session it will get
 	taken    time.Time
 	extended time.Time
 }
@@ -45,13 +46,13 @@ func (f *flights) interval() time.Duration {
 }
 
 // start takes a delivery into hand. It returns the flight that has the same session in hand already, if there is one.
-func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string) (fl, other *flight) {
+func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string, replay int) (fl, other *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if other = f.byKey[key]; other != nil && key != "" {
 		return nil, other
 	}
-	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, taken: time.Now(), extended: time.Now()}
+	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, replay: replay, taken: time.Now(), extended: time.Now()}
 	if key != "" {
 		f.byKey[key] = fl
 	}

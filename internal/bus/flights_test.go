@@ -9,15 +9,15 @@ import (
 
 func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 	f := newFlights(time.Second)
-	a, other := f.start(&nats.Msg{}, "CALLS", 1, "key")
+	a, other := f.start(&nats.Msg{}, "CALLS", 1, "key", 0)
 	if a == nil || other != nil {
 		t.Fatal("the first one is not taken")
 	}
-	if fl, other := f.start(&nats.Msg{}, "CALLS", 2, "key"); fl != nil || other != a {
+	if fl, other := f.start(&nats.Msg{}, "CALLS", 2, "key", 0); fl != nil || other != a {
 		t.Errorf("the session is taken twice")
 	}
 	f.handOver(a)
-	b, other := f.start(&nats.Msg{}, "WORK", 1, "key")
+	b, other := f.start(&nats.Msg{}, "WORK", 1, "key", 0)
 	if b == nil || other != nil {
 		t.Fatal("its next message is refused after it was handed over: it would come back only after ack_wait")
 	}
@@ -25,7 +25,7 @@ func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 		t.Errorf("%d deliveries are extended, want both until they land", n)
 	}
 	f.land(a)
-	if _, other := f.start(&nats.Msg{}, "WORK", 2, "key"); other != b {
+	if _, other := f.start(&nats.Msg{}, "WORK", 2, "key", 0); other != b {
 		t.Errorf("landing the first one let the second go")
 	}
 	f.land(b)
@@ -33,7 +33,7 @@ func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 		t.Errorf("%d in hand, %d keys, want none", f.count(), len(f.byKey))
 	}
 	for range 2 { // what is no call has no session
-		if fl, _ := f.start(&nats.Msg{}, "CALLS", 9, ""); fl == nil {
+		if fl, _ := f.start(&nats.Msg{}, "CALLS", 9, "", 0); fl == nil {
 			t.Errorf("a malformed event is refused beside another")
 		}
 	}

@@ -95,7 +95,7 @@ func (b *Bus) persist(ctx context.Context, what string, op func(context.Context)
 		}
 		if gone(err) { // a stream or bucket was deleted: make it again, if that is the relay's to do
 			try, cancel := context.WithTimeout(ctx, 5*time.Second)
-			if err := b.restore(try); err != nil {
+			if _, err := b.restore(try); err != nil {
 				b.cfg.Log.Warn("cannot restore streams and consumers; trying again", zap.Error(err))
 			}
 			cancel()
@@ -126,6 +126,7 @@ const (
 	codeInProcessSequence = 10164 // one is in process and may yet fail
 	codeInProcessID       = 10158 // the same id is in process
 	codeTooLarge          = 10054
+	codeHeaderTooLarge    = 10097
 )
 
 func apiCode(err error) jetstream.ErrorCode {
@@ -145,5 +146,5 @@ func gone(err error) bool {
 func exists(err error) bool { return apiCode(err) == codeWrongLastSequence }
 
 func tooLarge(err error) bool {
-	return errors.Is(err, nats.ErrMaxPayload) || apiCode(err) == codeTooLarge
+	return errors.Is(err, nats.ErrMaxPayload) || apiCode(err) == codeTooLarge || apiCode(err) == codeHeaderTooLarge
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,9 +16,9 @@ import (
 //
 // Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
 // parked or folded while all of these hang.
-func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin func(func())) error {
+func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) error {
 	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
-	p, err := b.newPuller(stream, b.cfg.durable(), msgs)
+	p, err := b.newPuller("", b.cfg.durable(), msgs)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,10 @@ func (b *Bus) intake(ctx, work context.Context, stream string, h Handler, begin 
 				last = mine
 				begin(func() {
 					b.fresh(work, m, h, mine)
-					landed <- struct{}{}
+					select {
+					case landed <- struct{}{}:
+					case <-ctx.Done(): // nobody counts any more
+					}
 				})
 			}
 		case <-landed:
@@ -83,11 +87,13 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	if d.Err == nil {
 		key = d.Call.Key()
 	}
-	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key)
+	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key, d.Call.Replay)
 	switch {
 	case other == nil:
 		b.handle(ctx, h, fl, d, t)
 	case other.stream == md.Stream && other.sequence == md.Sequence.Stream: // handed out again while it is in hand
+	case d.Call.Replay > other.replay: // it is asked for once more on purpose: when what is in hand is settled
+		b.nakLater(m)
 	default: // the session is in hand and will be settled by what is in hand: this repeat has nothing to add
 		b.ack(m)
 		b.observe(Settlement{Outcome: relay.Fold{Call: d.Call, Why: "in hand"}, Repeat: true})
@@ -97,11 +103,14 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 // handle decides and settles; what neither could be is handed back.
 func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) {
 	defer b.flight.land(fl)
-	if err := b.decide(ctx, h, fl, d, t); err != nil {
+	switch err := b.decide(ctx, h, fl, d, t); {
+	case err == nil:
+		b.ack(fl.msg)
+	case errors.Is(err, errBusy):
+		b.nakLater(fl.msg)
+	default:
 		b.nak(fl.msg)
-		return
 	}
-	b.ack(fl.msg)
 }
 
 func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
@@ -124,12 +133,21 @@ func (b *Bus) ack(m *nats.Msg) { _ = m.Respond([]byte("+ACK")) }
 // nak hands a delivery back at once.
 func (b *Bus) nak(m *nats.Msg) { _ = m.Respond([]byte("-NAK")) }
 
+// errBusy says that a replay has to wait until an earlier verdict of its session is off the work stream.
+var errBusy = errors.New("an earlier call of the session is still under way")
+
+// nakLater hands a delivery back for a while: as long as a message whose acknowledgement was lost takes to come again.
+func (b *Bus) nakLater(m *nats.Msg) {
+	_ = m.Respond(fmt.Appendf(nil, `-NAK {"delay":%d}`, b.cfg.AckWait.Nanoseconds()))
+}
+
 // handBack stops deliveries and hands back what came and was not begun.
 func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
+	b.flush(time.Second) // what the server has sent so far is here now; the client would drop it without a subscription
 	for _, p := range ps {
 		_ = p.sub.Unsubscribe()
 	}
-	b.flush(time.Second) // what the server had sent before it knew is here now
+	b.flush(time.Second)
 	for {
 		select {
 		case m := <-msgs:

@@ -173,6 +173,7 @@ func (l *line) take(m *nats.Msg) (lost []*puller) {
 		}
 		if message {
 			if w, ok := l.b.delivery(m); ok {
+				w.d.Account = l.acct.Name
 				l.hand[c] = append(l.hand[c], w)
 			}
 		}

@@ -286,6 +286,7 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 	next := have // how it started and whom it serves stays
 	next.AckWait, next.MaxDeliver, next.FilterSubject, next.FilterSubjects, next.BackOff = want.AckWait, -1, want.FilterSubject, nil, nil
 	next.Description = want.Description
+	next.HeadersOnly, next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = false, 0, 0, 0
 	if have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" {
 		return fmt.Errorf("%w: durable %s of stream %s is not a pull consumer with explicit acks: delete it, or set calls.durable", ErrSetup, want.Durable, stream)
 	}
@@ -294,8 +295,8 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 	}
 	if !s.update {
 		s.b.flight.atLeast(have.AckWait / 3)
-		if have.MaxDeliver > 0 || len(have.BackOff) > 0 {
-			return fmt.Errorf("%w: durable %s of stream %s has max_deliver %d or backoff: calls would be dropped without a word; run voicemail-relay setup", ErrSetup, want.Durable, stream, have.MaxDeliver)
+		if limit := hindering(have); limit != "" {
+			return fmt.Errorf("%w: durable %s of stream %s has %s, with which calls cannot be handled: run voicemail-relay setup", ErrSetup, want.Durable, stream, limit)
 		}
 		if have.FilterSubject != want.FilterSubject {
 			return fmt.Errorf("%w: durable %s of stream %s is for %q, not for %q: run voicemail-relay setup, or set calls.durable", ErrSetup, want.Durable, stream, have.FilterSubject, want.FilterSubject)
@@ -307,6 +308,21 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 	}
 	s.changed("durable %s on stream %s updated: ack_wait %s", want.Durable, stream, want.AckWait)
 	return nil
+}
+
+// hindering names what somebody set on a durable that it cannot work with; "" when nothing.
+func hindering(have jetstream.ConsumerConfig) string {
+	switch {
+	case have.MaxDeliver > 0:
+		return fmt.Sprintf("max_deliver %d", have.MaxDeliver)
+	case len(have.BackOff) > 0:
+		return "backoff"
+	case have.HeadersOnly:
+		return "headers_only"
+	case have.MaxRequestBatch > 0, have.MaxRequestExpires > 0, have.MaxRequestMaxBytes > 0:
+		return "limits of what may be pulled at once"
+	}
+	return ""
 }
 
 // consumerError names the cure where one is known.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,9 +24,12 @@ const (
 // goroutine.
 type puller struct {
 	b        *Bus
-	stream   string
+	stream   string // "" for the stream of calls, which may be replaced by another
 	consumer string
 	sub      *nats.Subscription
+	inbox    string
+	reply    string // of the latest request: what an older one still says is of no interest
+	requests int
 	open     int       // messages that are still to come
 	heard    time.Time // when the server last said anything
 	hungry   hunger
@@ -34,11 +38,12 @@ type puller struct {
 }
 
 func (b *Bus) newPuller(stream, consumer string, to chan *nats.Msg) (*puller, error) {
-	sub, err := b.nc.ChanSubscribe(b.nc.NewInbox(), to)
+	box := b.nc.NewInbox()
+	sub, err := b.nc.ChanSubscribe(box+".*", to)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe for %s: %w", consumer, err)
 	}
-	return &puller{b: b, stream: stream, consumer: consumer, sub: sub}, nil
+	return &puller{b: b, stream: stream, consumer: consumer, sub: sub, inbox: box}, nil
 }
 
 // pull asks for n messages unless a request is on its way.
@@ -47,7 +52,9 @@ func (p *puller) pull(n int, now time.Time) {
 		return
 	}
 	req, _ := json.Marshal(map[string]int64{"batch": int64(n), "expires": int64(pullExpires), "idle_heartbeat": int64(pullBeat)})
-	if err := p.b.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+p.stream+"."+p.consumer, p.sub.Subject, req); err != nil {
+	p.requests++
+	p.reply = p.inbox + "." + strconv.Itoa(p.requests)
+	if err := p.b.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+p.on()+"."+p.consumer, p.reply, req); err != nil {
 		p.fail(now)
 		return
 	}
@@ -61,6 +68,9 @@ func (p *puller) pull(n int, now time.Time) {
 // take looks at what came: true for a message, false for the server's word about the request. lost says that the consumer has to be
 // looked after.
 func (p *puller) take(m *nats.Msg, now time.Time) (message, lost bool) {
+	if !strings.HasPrefix(m.Reply, "$JS.ACK.") && m.Subject != p.reply {
+		return false, false
+	}
 	p.heard = now
 	if strings.HasPrefix(m.Reply, "$JS.ACK.") {
 		p.open = max(0, p.open-1)
@@ -114,17 +124,29 @@ func (p *puller) revive(ctx context.Context, now time.Time) {
 	if !p.b.nc.IsConnected() || p.failures < 2 {
 		return
 	}
-	err := fmt.Errorf("consumer %s of stream %s does not answer", p.consumer, p.stream)
-	p.b.health.set(p.consumer, err)
+	p.b.health.set(p.consumer, fmt.Errorf("consumer %s of stream %s does not answer", p.consumer, p.on()))
 	if p.failures == 2 {
-		p.b.cfg.Log.Warn("a consumer does not answer; looking after it", zap.String("consumer", p.consumer), zap.String("stream", p.stream))
+		p.b.cfg.Log.Warn("a consumer does not answer; looking after it", zap.String("consumer", p.consumer), zap.String("stream", p.on()))
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := p.b.restore(ctx); err != nil {
+	mended, err := p.b.restore(ctx)
+	if err != nil {
 		p.b.health.set(p.consumer, err)
 		p.b.cfg.Log.Warn("cannot restore streams and consumers; trying again", zap.Error(err))
 		return
 	}
-	p.rest = time.Time{}
+	if mended { // else it refuses for another reason: it is asked again, ever more seldom
+		p.rest = time.Time{}
+	}
+}
+
+// on is the stream that the consumer belongs to.
+func (p *puller) on() string {
+	if p.stream != "" {
+		return p.stream
+	}
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	return p.b.calls
 }

@@ -39,7 +39,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	var pulling sync.WaitGroup
 	failed := make(chan error, 2)
 	pulling.Go(func() {
-		if err := b.intake(pull, work, calls, h, begin); err != nil {
+		if err := b.intake(pull, work, h, begin); err != nil {
 			failed <- err
 		}
 	})
@@ -61,9 +61,8 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	// stop pulling → finish what we hold → hand back the rest → flush
 	b.health.set("stop", errors.New("shutting down"))
 	stop()
-	pulling.Wait()
 	finished := make(chan struct{})
-	go func() { handlers.Wait(); close(finished) }() // ends with the handlers, which work ends
+	go func() { pulling.Wait(); handlers.Wait(); close(finished) }() // ends with the handlers, which work ends
 	select {
 	case <-finished:
 	case <-time.After(b.cfg.Grace):
@@ -108,17 +107,23 @@ func (b *Bus) begin(ctx context.Context) (calls string, err error) {
 	}
 }
 
-// restore makes again what somebody deleted. Of many that notice, one does it.
-func (b *Bus) restore(ctx context.Context) error {
+// restore makes again what somebody deleted, and says whether anything was missing. Of many that notice, one does it.
+func (b *Bus) restore(ctx context.Context) (mended bool, err error) {
 	if !b.restoring.TryLock() {
-		return nil
+		return false, nil
 	}
 	defer b.restoring.Unlock()
-	changes, _, err := b.Setup(ctx, false)
+	changes, calls, err := b.Setup(ctx, false)
+	if err == nil {
+		b.mu.Lock()
+		mended = b.calls != "" && b.calls != calls
+		b.calls = calls
+		b.mu.Unlock()
+	}
 	for _, c := range changes {
 		b.incident(IncidentRestored, 1, "was missing: "+c)
 	}
-	return err
+	return mended || len(changes) > 0, err
 }
 
 // extend keeps what is in hand from being handed out again, until ctx ends.

@@ -25,7 +25,7 @@ func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.
 	case relay.Later:
 		b.flight.handOver(fl) // from here on the message in the work stream stands for the session, and may be due at once
 		repeat, err := b.later(ctx, fl, d, o, t)
-		if isFinal(err) {
+		if isFinal(err) && !errors.Is(err, errBusy) {
 			return b.announce(ctx, tooLargeToKeep(d, o))
 		}
 		if err == nil {
@@ -57,11 +57,16 @@ func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
 	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {
 		m := b.event(v, limit)
 		ack, err = b.js.PublishMsg(ctx, m)
-		if tooLarge(err) && limit > 1024 { // the stream may take less than the server
-			limit /= 2
+		if tooLarge(err) { // the stream may take less than the server
+			if limit /= 2; limit < 512 {
+				return fmt.Errorf("%w: %w", errFinal, err)
+			}
 		}
 		return err
 	})
+	if isFinal(err) && v.Kind == relay.KindReady { // a link that does not fit: text has given way before
+		return b.announce(ctx, tooLargeToTell(v))
+	}
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ func (b *Bus) sweep(ctx, work context.Context, h Handler, begin func(func())) {
 	}
 }
 
-// orphans are the lines' consumers that belong to no account of ours, have something, and are served by no other replica either: one with
-// older settings would have a pull open.
+// orphans are the lines' consumers that belong to no account of ours, have something (a head that somebody had in hand counts, too), and are served by
+// no other replica either: one with older settings would have a pull open.
 func (b *Bus) orphans(ctx context.Context) (names []string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -37,7 +37,7 @@ func (b *Bus) orphans(ctx context.Context) (names []string) {
 		return nil // looked at again in a minute
 	}
 	for info := range s.ListConsumers(ctx).Info() {
-		if strings.HasPrefix(info.Name, b.cfg.lineConsumers()) && !ours[info.Name] && info.NumPending > 0 && info.NumWaiting == 0 && info.NumAckPending == 0 {
+		if strings.HasPrefix(info.Name, b.cfg.lineConsumers()) && !ours[info.Name] && info.NumPending+uint64(info.NumAckPending) > 0 && info.NumWaiting == 0 {
 			names = append(names, info.Name)
 		}
 	}
@@ -69,7 +69,10 @@ func (b *Bus) empty(ctx, work context.Context, consumer string, h Handler, begin
 				w.d.Now = time.Now()
 				done := make(chan struct{})
 				begin(func() { defer close(done); b.handle(work, h, w.fl, w.d, nil) })
-				<-done
+				select {
+				case <-done:
+				case <-ctx.Done(): // it ends with work
+				}
 			}
 		case <-time.After(2 * pullBeat): // empty for now
 			return n

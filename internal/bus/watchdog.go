@@ -60,13 +60,13 @@ func (b *Bus) watch(ctx context.Context) {
 
 // feed finds out why a consumer hands out nothing, and rebuilds it where that helps. The error is what an operator has to know.
 func (b *Bus) feed(ctx context.Context, p *puller) error {
-	c, err := b.js.Consumer(ctx, p.stream, p.consumer)
+	c, err := b.js.Consumer(ctx, p.on(), p.consumer)
 	if err != nil {
 		return nil // its puller notices, too, and restores it
 	}
 	info := c.CachedInfo()
 	if info.Paused {
-		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.stream, info.PauseRemaining.Round(time.Second))
+		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.on(), info.PauseRemaining.Round(time.Second))
 	}
 	forgotten, err := b.forgotten(ctx, p, info)
 	switch {
@@ -81,10 +81,10 @@ func (b *Bus) feed(ctx context.Context, p *puller) error {
 // forgotten says that the work stream holds a due call which its consumer takes for acknowledged: it will never be handed out, and bars its
 // session's way. A server that is killed between noting an acknowledgement and dropping the message leaves such.
 func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) (bool, error) {
-	if p.stream != b.cfg.workStream() || info.NumPending > 0 || info.NumAckPending > 0 {
+	if p.on() != b.cfg.workStream() || info.NumPending > 0 || info.NumAckPending > 0 {
 		return false, nil
 	}
-	s, err := b.js.Stream(ctx, p.stream)
+	s, err := b.js.Stream(ctx, p.on())
 	if err != nil {
 		return false, err
 	}
@@ -106,16 +106,16 @@ func starving(info *jetstream.ConsumerInfo, now time.Time) bool {
 // compare-and-set fold it.
 func (b *Bus) rebuild(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) error {
 	if !b.cfg.Provision {
-		return fmt.Errorf("consumer %s of stream %s has %d messages and hands out none: delete it, and run voicemail-relay setup", p.consumer, p.stream, info.NumPending)
+		return fmt.Errorf("consumer %s of stream %s has %d messages and hands out none: delete it, and run voicemail-relay setup", p.consumer, p.on(), info.NumPending)
 	}
 	cfg := info.Config
 	if cfg.DeliverPolicy != jetstream.DeliverAllPolicy { // a stream that keeps what is handled
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartSequencePolicy, info.AckFloor.Stream+1, nil
 	}
-	if err := b.js.DeleteConsumer(ctx, p.stream, p.consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err := b.js.DeleteConsumer(ctx, p.on(), p.consumer); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return fmt.Errorf("rebuild consumer %s: %w", p.consumer, err)
 	}
-	if _, err := b.js.CreateConsumer(ctx, p.stream, cfg); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
+	if _, err := b.js.CreateConsumer(ctx, p.on(), cfg); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
 		return fmt.Errorf("rebuild consumer %s: %w", p.consumer, err) // missing now: its puller restores it
 	}
 	p.hungry.end()

@@ -31,18 +31,23 @@ func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
 	if !ok {
 		return waiting{}, false
 	}
-	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, p.key)
+	b.clock(md.Timestamp)
+	var history relay.History
+	if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &history) != nil || history.ID == "" {
+		history = relay.History{ID: p.key}
+	}
+	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, p.key, relay.Replays(history.ID))
 	if other != nil {
 		return waiting{}, false // handed out again after ack_wait, should it still be needed
 	}
 	d := relay.Delivery{
 		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
 			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
-		Line: true, Queued: md.Timestamp, Deliveries: md.NumDelivered,
+		Line: true, Queued: md.Timestamp, Deliveries: md.NumDelivered, History: history,
 	}
 	d.Call, d.Err = relay.Parse(d.Event)
-	if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &d.History) != nil || d.History.ID == "" {
-		d.History = relay.History{ID: p.key, FirstSeen: d.Stored, EndedAt: d.Call.EndedAt}
+	if history.FirstSeen.IsZero() { // none of ours
+		d.History.FirstSeen, d.History.EndedAt = d.Stored, d.Call.EndedAt
 	}
 	return waiting{fl: fl, d: d}, true
 }
@@ -68,7 +73,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(d), 10))
 	if now := time.Now(); d.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
-		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).UTC().Format(time.RFC3339Nano))
+		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).Add(time.Duration(b.ahead.Load())).UTC().Format(time.RFC3339Nano))
 		m.Header.Set(targetHeader, b.cfg.due(p))
 	} else if err := t.wait(ctx); err != nil {
 		return false, err
@@ -86,7 +91,38 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 		unknown = unknown || err != nil
 		return err
 	})
+	if repeat && !d.Line && l.Call.Replay > 0 && err == nil {
+		err = b.earlier(ctx, p.key, l.Call.Replay)
+	}
 	return repeat, err
+}
+
+// earlier is errBusy while what stands in a session's chain is for a verdict before its k-th replay: one whose acknowledgement got lost.
+func (b *Bus) earlier(ctx context.Context, key string, k int) error {
+	return b.persist(ctx, "read the work stream", func(ctx context.Context) error {
+		s, err := b.js.Stream(ctx, b.cfg.workStream())
+		if err != nil {
+			return err
+		}
+		m, err := s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return fmt.Errorf("%w: %w", errFinal, errBusy) // gone meanwhile: there is room now
+		}
+		if err != nil {
+			return err
+		}
+		var h relay.History
+		if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &h) == nil && relay.Replays(h.ID) < k {
+			return fmt.Errorf("%w: %w", errFinal, errBusy)
+		}
+		return nil
+	})
+}
+
+// clock notes how far the server's clock is ahead of ours, by what it has just stamped: appointments are dated by the server's, or one that
+// fires too early by our clock would be made anew at once, and fire at once.
+func (b *Bus) clock(stamped time.Time) {
+	b.ahead.Store(int64(max(0, time.Until(stamped))))
 }
 
 // end is the sequence that a delivery's chain ends with: its own; 0 where it would begin one.
@@ -131,6 +167,14 @@ func tooLargeToKeep(d relay.Delivery, l relay.Later) *relay.Verdict {
 		v.Recordings, v.TranscriptStatus = l.History.Recordings, relay.TranscriptTimedOut
 	}
 	return v
+}
+
+// tooLargeToTell is the verdict on a voicemail whose event does not fit the server even without text.
+func tooLargeToTell(v *relay.Verdict) *relay.Verdict {
+	f := *v
+	f.Kind, f.Reason, f.Error = relay.KindFailed, relay.ReasonUndeliverable, "the voicemail's event is too large for the NATS server; raise max_payload, and max_msg_size of the stream of verdicts"
+	f.Recordings, f.Transcript, f.Transcriptions = nil, "", nil
+	return &f
 }
 
 func isFinal(err error) bool { return errors.Is(err, errFinal) }

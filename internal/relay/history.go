@@ -95,10 +95,13 @@ func (h History) good(a Answer) History {
 	return h
 }
 
-// kept bounds what a history carries: it has to fit a message's header beside the event. One recording is the rule; 16 of 2 KB are 32 KB.
+// kept bounds what a history carries: NATS takes 64 KiB of headers. One recording is the rule, and the first is always kept.
 func kept(rs []Recording) []Recording {
-	if len(rs) > 16 {
-		rs = rs[:16]
+	size := 0
+	for i, r := range rs {
+		if size += len(r.FileURL) + len(r.FileName) + 64; i > 0 && size > 24<<10 {
+			return rs[:i]
+		}
 	}
 	return rs
 }

@@ -58,6 +58,7 @@ type Delivery struct {
 	Call       Call      // what Parse made of the event
 	Err        error     // Parse's
 	Line       bool      // out of the relay's own line; else fresh
+	Account    string    // whose line and budget; empty: nobody's
 	History    History   // zero when fresh
 	Queued     time.Time // when it entered the line, or was stored
 	Deliveries uint64    // how often it was handed out, this time included
@@ -76,6 +77,9 @@ const (
 	MaxDeliveries = 20
 	doubtful      = 4
 )
+
+// stale is how old the grant of a request may be when it is made: a budget that was spread over a minute must not be spent in one moment.
+const stale = 2 * time.Second
 
 // A Relay handles deliveries. All fields are required; Now is the clock.
 type Relay struct {
@@ -119,6 +123,12 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	if d.Line && !d.Granted { // its account is closed: only what was seen can be told
 		return v.unasked(d.Now), nil
+	}
+	if d.Account != "" && d.Account != acct.Name { // its bot has another account now, and that one's budget is not spent here
+		return v.later(d.Now, h, "moved"), nil
+	}
+	if d.Line && r.Now().Sub(d.Now) > stale { // the ledger was long in answering: many such must not be asked for in one moment
+		return v.later(d.Now, h, "in line"), nil
 	}
 	if d.Deliveries > doubtful {
 		h.Handed += doubtful + 1

@@ -48,6 +48,12 @@ func known(status string) string {
 	return "other"
 }
 
+// No server takes a link of more than some 8 KiB, and no file system a name of more than 255 bytes.
+const (
+	maxLink = 16 << 10
+	maxName = 1 << 10
+)
+
 // recordings are those with a link: an empty one is not ready yet.
 func (c *cursor) recordings() []relay.Recording {
 	var rs []relay.Recording
@@ -61,11 +67,14 @@ func (c *cursor) recordings() []relay.Recording {
 				r.FileURL = c.text()
 			}
 		}
-		if r.FileURL == "" {
+		if r.FileURL == "" || len(r.FileURL) > maxLink {
 			continue
 		}
-		if r.FileName == "" {
+		if r.FileName == "" || len(r.FileName) > maxName {
 			r.FileName = nameOf(r.FileURL)
+		}
+		if len(r.FileName) > maxName {
+			r.FileName = ""
 		}
 		r.ExpiresAt = expiresAt(r.FileURL)
 		rs = append(rs, r)
