@@ -58,3 +58,29 @@ func TestOvertakenDeliveryTellsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A request may be longer than ack_wait: the call stays in the hands that have it.
+func TestRequestLongerThanAckWaitIsAskedOnce(t *testing.T) {
+	for _, limit := range []string{"0", "60"} {
+		t.Run("limit "+limit, func(t *testing.T) {
+			inEmptyWorld(t, []string{"calls.ack_wait=2s", "smartassist.timeout=1m", "smartassist.rate_limit=" + limit}, func(w *world) {
+				w.emu.ScriptEvery(emu.Slow(30*time.Second, emu.Ready("x")))
+				other := w.replica()
+				other.awaitReady(t)
+				w.start()
+				for range 3 {
+					w.call(`{"botId":"st-1","sessionId":"s1","endedAt":"2000-01-01T00:00:00Z"}`)
+				}
+				w.one(5 * time.Minute)
+				pass(5 * time.Minute)
+				if got := w.emu.Requests(); got != 1 {
+					t.Errorf("%d requests, want 1", got)
+				}
+				if err := other.terminate(); err != nil {
+					t.Error(err)
+				}
+				w.halt()
+			})
+		})
+	}
+}

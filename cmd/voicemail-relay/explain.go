@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,29 +16,29 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	var asJSON bool
-	var call relay.Call
 	cmd := &cobra.Command{
 		Use:   "explain BOT SESSION",
-		Short: "Tell what became of a session, and when",
-		Long: `Explain prints a session's timeline, out of the ledger, the line and the stream of verdicts: when it was received, each request and its answer,
-the next appointment, and the verdict. Links, transcripts and the publisher's own fields are not in it.`,
-		Example:     `  voicemail-relay explain st-1a2b 67aa38026e199c8f470e0001`,
+		Short: "Tell what has become of a session so far",
+		Long: `Explain tells a session's story in its order, out of the ledger, the waiting line and the stream of verdicts: when its call came, each request
+and what it brought, when the next one is due or where it stands in line, and its verdict. Of the calls of a session that is not known it
+says what that can mean.`,
+		Example: `  voicemail-relay explain st-1a2b 67aa38026e199c8f470e0001
+  voicemail-relay explain st-1a2b 67aa38026e199c8f470e0001 --json`,
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usagef("explain takes BOT and SESSION, got %d arguments", len(args))
 			}
-			call = relay.Call{Bot: args[0], Session: args[1]}
-			for name, id := range map[string]string{"BOT": call.Bot, "SESSION": call.Session} {
-				if err := relay.CheckID(id); err != nil {
+			for i, name := range []string{"BOT", "SESSION"} {
+				if err := relay.CheckID(args[i]); err != nil {
 					return usagef("%s %w", name, err)
 				}
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.letters(cmd, func(settings.Settings) error { return nil }, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
-				return a.explain(ctx, s, js, call, asJSON)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.onJetStream(cmd, noCheck, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+				return a.explain(ctx, s, js, relay.Call{Bot: args[0], Session: args[1]}, asJSON)
 			})
 		},
 	}
@@ -48,76 +46,66 @@ the next appointment, and the verdict. Links, transcripts and the publisher's ow
 	return cmd
 }
 
-// An explanation is a timeline for scripts.
-type explanation struct {
-	BotID     string        `json:"botId"`
-	SessionID string        `json:"sessionId"`
-	Key       string        `json:"key"` // the id of the session's first verdict, and its place in subjects
-	FirstSeen time.Time     `json:"firstSeen,omitzero"`
-	Requests  []relay.Ask   `json:"requests"` // the latest
-	Next      *next         `json:"next,omitempty"`
-	Verdict   *relay.Record `json:"verdict,omitempty"`
+// moment is one line of a session's story.
+type moment struct {
+	At     time.Time `json:"at"`
+	What   string    `json:"what"` // received, asked, ready, absent, failed, waits, in line: a closed set
+	Detail string    `json:"detail,omitempty"`
 }
 
-type next struct {
-	At    time.Time   `json:"at,omitzero"` // absent: it is due, and stands in line
-	Since time.Time   `json:"since"`
-	Class relay.Class `json:"class"`
+// story is a session's, for scripts.
+type story struct {
+	BotID     string            `json:"botId"`
+	SessionID string            `json:"sessionId"`
+	Key       string            `json:"key"`
+	Known     bool              `json:"known"`
+	Timeline  []moment          `json:"timeline"`
+	Ledger    *relay.Record     `json:"ledger"`
+	Lines     []bus.LineOfClass `json:"lines,omitempty"` // of its account, best first, while it stands in one
+	Searched  uint64            `json:"searched,omitempty"`
+	Lag       bus.Lag           `json:"lag"`
 }
 
-func (a *app) explain(ctx context.Context, s settings.Settings, js jetstream.JetStream, call relay.Call, asJSON bool) error {
-	t, err := bus.Explain(ctx, js, names(s), call.Key())
+func (a *app) explain(ctx context.Context, s settings.Settings, js jetstream.JetStream, c relay.Call, asJSON bool) error {
+	known, err := bus.Explain(ctx, js, names(s), c)
 	if err != nil {
 		return err
 	}
-	if t.Settled == nil && t.Waiting == nil {
-		text := "nothing is known of this session: it was never reported, or its verdict is older than verdicts.keep"
-		if t.Lag > 0 {
-			text += fmt.Sprintf(", or it is among the %s that no relay has taken yet", plural(int(t.Lag), "call"))
-		}
-		return errors.New(text)
-	}
-	e := explanation{BotID: call.Bot, SessionID: call.Session, Key: call.Key(), Requests: []relay.Ask{}, Verdict: t.Settled}
-	if v := t.Settled; v != nil {
-		e.FirstSeen, e.Requests = v.FirstSeen, append(e.Requests, v.Asks...)
-	}
-	if w := t.Waiting; w != nil {
-		if e.Next = (&next{w.At, w.Since, w.Class}); e.FirstSeen.IsZero() {
-			e.FirstSeen = w.History.FirstSeen
-		}
-		e.Requests = append(e.Requests, w.History.Asks...)
+	st := story{BotID: c.Bot, SessionID: c.Session, Key: known.Key, Timeline: timeline(known, s), Ledger: known.Record, Searched: known.Looked, Lag: known.Lag}
+	st.Known = len(st.Timeline) > 0
+	for _, w := range known.Waiting {
+		st.Lines = w.Lines
 	}
 	if asJSON {
-		return a.printJSON(e)
+		if err := a.printJSON(st); err != nil {
+			return err
+		}
+	} else if st.Known {
+		fmt.Fprintf(a.stdout, "session %s of bot %s, key %s\n", c.Session, c.Bot, st.Key)
+		for _, m := range st.Timeline {
+			fmt.Fprintln(a.stdout, strings.TrimSpace(fmt.Sprintf("  %s  %-8s  %s", clock(m.At), m.What, m.Detail)))
+		}
 	}
-	for _, l := range e.lines() {
-		fmt.Fprintf(a.stdout, "%-20s  %s\n", clock(l.at), l.text)
+	if !st.Known {
+		return unknownSession(known)
 	}
 	return nil
 }
 
-// timed is a line of a timeline.
-type timed struct {
-	at   time.Time
-	text string
-}
-
-// lines are the timeline in its order.
-func (e explanation) lines() (ls []timed) {
-	if !e.FirstSeen.IsZero() {
-		ls = append(ls, timed{e.FirstSeen, "received"})
+// unknownSession says what it can mean that nothing is known.
+func unknownSession(s bus.Session) error {
+	text := "nothing is known of this session: it was never reported, or longer ago than ledger.keep"
+	switch lag := s.Lag; {
+	case lag.Missing:
+		text += ", or it has not been taken yet: there is no durable " + lag.Durable + " for call.ended, run voicemail-relay setup"
+	case lag.Pending > 0 || lag.InHand > 0:
+		text += fmt.Sprintf(", or it is among the calls in stream %s that the relay has not taken yet (%d) or is settling (%d): is it running?", lag.Stream, lag.Pending, lag.InHand)
+	default:
+		text += fmt.Sprintf("; no call waits in stream %s", lag.Stream)
 	}
-	for _, r := range e.Requests {
-		ls = append(ls, timed{r.At, fmt.Sprintf("asked: %s (%s)", strings.ReplaceAll(r.Answer, "_", " "), plural(r.Requests, "request"))})
+	text += fmt.Sprintf("; looked through %d verdicts", s.Looked)
+	if s.Unlooked > 0 {
+		text += fmt.Sprintf(", and not through %d older ones", s.Unlooked)
 	}
-	if v := e.Verdict; v != nil {
-		ls = append(ls, timed{v.At, fmt.Sprintf("verdict: %s, sequence %d, id %s, %s", strings.TrimSpace(string(v.Verdict)+" "+v.Reason), v.Sequence, v.ID, plural(v.Requests, "request"))})
-	}
-	if n := e.Next; n != nil && n.At.IsZero() {
-		ls = append(ls, timed{n.Since, fmt.Sprintf("stands in its account's line since then, class %s", n.Class)})
-	} else if n != nil {
-		ls = append(ls, timed{n.At, fmt.Sprintf("next appointment, class %s", n.Class)})
-	}
-	slices.SortStableFunc(ls, func(a, b timed) int { return a.at.Compare(b.at) })
-	return ls
+	return fmt.Errorf("%s", text)
 }

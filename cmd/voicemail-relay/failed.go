@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
-
-	"voicemail-relay/internal/settings"
 )
 
 func (a *app) failedCommand() *cobra.Command {
@@ -36,27 +32,6 @@ over. These commands list letters, show one, ask for their calls once more, and 
 	}
 	cmd.AddCommand(a.failedListCommand(), a.failedShowCommand(), a.failedReplayCommand(), a.failedPurgeCommand())
 	return cmd
-}
-
-// letters gives a command of failed the dead letters, after check has looked at how it was called.
-func (a *app) letters(cmd *cobra.Command, check func(settings.Settings) error, do func(context.Context, settings.Settings, jetstream.JetStream) error) error {
-	e, err := a.load(cmd, settings.NeedNATS)
-	if err != nil {
-		return err
-	}
-	if err := check(e.Settings); err != nil {
-		return err
-	}
-	nc, err := connect(cmd.Context(), e.Settings, cmd.CommandPath())
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	return do(cmd.Context(), e.Settings, js)
 }
 
 // printJSON writes a value as one line, links and texts as they are.

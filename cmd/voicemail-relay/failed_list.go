@@ -34,7 +34,7 @@ went wrong.`,
   voicemail-relay failed list --reason rejected --newer-than 1h --json`,
 		Args: noArgs, Annotations: map[string]string{usesSettings: "y"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.letters(cmd, l.check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+			return a.onJetStream(cmd, l.check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
 				return a.failedList(ctx, s, js, l)
 			})
 		},

@@ -43,7 +43,7 @@ func (p *picking) read(args []string) error {
 	return nil
 }
 
-// check looks at the values; one of the ways to pick is for those who do something to letters.
+// check looks at the values alone; one looks at how they go together.
 func (p *picking) check() error {
 	if p.reason != "" && !slices.Contains(relay.FailedReasons(), relay.Reason(p.reason)) {
 		return usagef("--reason: unknown reason %q; known are %s", p.reason, reasons())

@@ -45,7 +45,7 @@ whose session the ledger does not hold is named and kept. It goes by itself afte
 				}
 				return nil
 			}
-			return a.letters(cmd, check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+			return a.onJetStream(cmd, check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
 				return a.failedPurge(ctx, s, js, p)
 			})
 		},

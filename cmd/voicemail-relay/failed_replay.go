@@ -39,7 +39,7 @@ come back as another letter, so --all leaves these out: name them by SEQ or --re
 		Annotations: map[string]string{usesSettings: "y"},
 		Args:        func(_ *cobra.Command, args []string) error { return r.read(args) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.letters(cmd, r.check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+			return a.onJetStream(cmd, r.check, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
 				return a.failedReplay(ctx, s, js, r)
 			})
 		},
@@ -63,7 +63,7 @@ func (r *replaying) check(s settings.Settings) error {
 	return r.one("failed replay", "SEQ…, --all and --reason; --older-than goes with --all or --reason")
 }
 
-// A replayed tally says what became of the letters that were meant.
+// A tally says what became of the letters that were meant.
 type tally struct {
 	DryRun    bool `json:"dryRun"`
 	Letters   int  `json:"letters"`

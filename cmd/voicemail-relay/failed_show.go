@@ -38,7 +38,7 @@ has been replayed. The values of the publisher's own fields and the bytes of wha
 			return err
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.letters(cmd, func(settings.Settings) error { return nil }, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+			return a.onJetStream(cmd, noCheck, func(ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
 				return a.failedShow(ctx, s, js, seq, reveal, asJSON)
 			})
 		},

@@ -185,3 +185,41 @@ func TestLineOfARenamedAccountIsMoved(t *testing.T) {
 		}
 	})
 }
+
+// A head that was in hand when the relay stopped does not keep the others of a renamed account's line from being moved.
+func TestLineOfARenamedAccountIsMovedWithItsHead(t *testing.T) {
+	inWorld(t, []string{"smartassist.rate_limit=60", "wait.first=0s"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		for i := range 50 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(5 * time.Second)
+		w.halt()
+		pass(5 * time.Minute)
+		w.settings.SmartAssist.Name = "renamed"
+		w.start()
+		w.await(50, time.Hour)
+		if got := w.waiting("voicemail.work.>"); got != 0 {
+			t.Errorf("%d calls are left in the work stream", got)
+		}
+	})
+}
+
+// Calls that wait in the line of an account which serves their bot no longer are not asked for out of its budget.
+func TestBotsThatMoveAreAskedForByTheirNewAccountsBudget(t *testing.T) {
+	fast := fmt.Sprintf("accounts:\n- name: fast\n  bots: [\"st-1\"]\n  base_url: http://127.0.0.1:1\n  app_id: %s\n  app_secret: %s\n  rate_limit: 0\n", testApp, testSecret)
+	inWorld(t, []string{"smartassist.rate_limit=60", "wait.first=20s", fast}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		for i := range 300 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(5 * time.Second)
+		w.halt()
+		w.settings.Accounts[0].Bots = []string{"st-other"}
+		w.start()
+		w.await(300, 2*time.Hour)
+		if got := w.emu.MaxIn60s(); got > 60 {
+			t.Errorf("%d requests in 60 s of the account that is limited to 60", got)
+		}
+	})
+}

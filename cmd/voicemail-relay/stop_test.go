@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
@@ -213,6 +215,25 @@ func TestLongWaitsHop(t *testing.T) {
 		v := w.one(2 * time.Hour)
 		if after := v.at.Sub(w.began); v.num("requests") != 2 || after < 45*time.Minute || after > 65*time.Minute {
 			t.Errorf("told after %s and %d requests, want about an hour and 2", after, v.num("requests"))
+		}
+	})
+}
+
+// The stream of calls may be replaced by another one under the same subject.
+func TestStreamOfCallsThatIsReplacedIsFollowed(t *testing.T) {
+	ctx := context.Background()
+	inWorld(t, nil, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		if err := w.js.DeleteStream(ctx, "CALLS"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.js.CreateStream(ctx, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"call.>"}}); err != nil {
+			t.Fatal(err)
+		}
+		w.session("s1")
+		w.await(1, 5*time.Minute)
+		if err := w.daemon.bus.Ready(); err != nil {
+			t.Errorf("ready says %v", err)
 		}
 	})
 }

@@ -266,3 +266,42 @@ func TestHintsSteer(t *testing.T) {
 		}
 	})
 }
+
+// Links that fit neither a header nor an event of NATS hold up nobody: such a call is told, and the next one is, too.
+func TestHugeLinksBlockNobody(t *testing.T) {
+	link := func(n, size int, text string) emu.Step {
+		var files []emu.File
+		for i := range n {
+			files = append(files, emu.File{Name: "a.wav", URL: fmt.Sprintf("https://media.example.com/%d/%s", i, strings.Repeat("a", size))})
+		}
+		messages := []emu.Message{}
+		if text != "" {
+			messages = append(messages, emu.Text(text, time.Now()))
+		}
+		return emu.Voicemail(files, messages)
+	}
+	for _, row := range []struct {
+		name string
+		step emu.Step
+		want string
+	}{
+		{"many, no text yet", link(16, 5000, ""), "ready"},
+		{"one over 1 MiB", link(1, 1_200_000, "hi"), "absent"}, // it is no link: no server takes one of that length
+		{"long names", emu.Voicemail([]emu.File{{Name: strings.Repeat("n", 100_000), URL: "https://media.example.com/a.wav"}}, []emu.Message{}), "ready"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inWorld(t, nil, func(w *world) {
+				w.emu.Script("s1", row.step)
+				w.emu.Script("s2", emu.Ready("x"))
+				w.session("s1")
+				pass(time.Minute)
+				w.session("s2")
+				for _, v := range w.await(2, time.Hour) {
+					if want := "voicemail." + row.want; v.str("sessionId") == "s1" && v.subject != want {
+						t.Errorf("told %s %s, want %s", v.subject, v.str("reason"), want)
+					}
+				}
+			})
+		})
+	}
+}

@@ -102,10 +102,10 @@ func New(nc *nats.Conn, cfg Config) (*Bus, error) {
 
 // Ready returns nil while the bus can take calls and settle them, and otherwise what is in the way.
 func (b *Bus) Ready() error {
-	if err := b.health.ready(); err != nil {
+	if err := b.denied.err(time.Now()); err != nil {
 		return err
 	}
-	if err := b.denied.err(time.Now()); err != nil {
+	if err := b.health.ready(); err != nil {
 		return err
 	}
 	return b.flow.err()

@@ -88,6 +88,7 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 		key = d.Call.Key()
 	}
 	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key, d.Call.Replay)
+	d.Standing = func(ctx context.Context) (bool, error) { return b.standing(ctx, key, d.Call.Replay) }
 	switch {
 	case other == nil:
 		b.handle(ctx, h, fl, d, t)

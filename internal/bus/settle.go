@@ -17,7 +17,11 @@ func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.
 	switch o := o.(type) {
 	case *relay.Verdict:
 		if o.Kind != relay.KindReady { // another replica may have been handed the same delivery, and seen a recording
-			if late, err := b.overtaken(ctx, fl, d); late || err != nil {
+			late, err := b.overtaken(ctx, fl, d)
+			if !d.Line && fl.key != "" { // a repeat knows nothing of what its session's requests have seen
+				late, err = b.standing(ctx, fl.key, d.Call.Replay)
+			}
+			if late || err != nil {
 				return b.folded(o.Call, err)
 			}
 		}

@@ -49,7 +49,7 @@ func (b *Bus) watch(ctx context.Context) {
 			continue
 		}
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := b.feed(try, p)
+		err := b.look(try, p, time.Now())
 		cancel()
 		b.health.set(what, err)
 		if err != nil && ctx.Err() == nil {
@@ -58,8 +58,8 @@ func (b *Bus) watch(ctx context.Context) {
 	}
 }
 
-// feed finds out why a consumer hands out nothing, and rebuilds it where that helps. The error is what an operator has to know.
-func (b *Bus) feed(ctx context.Context, p *puller) error {
+// look finds out why a consumer hands out nothing, and rebuilds it where that helps. The error is what an operator has to know.
+func (b *Bus) look(ctx context.Context, p *puller, now time.Time) error {
 	c, err := b.js.Consumer(ctx, p.on(), p.consumer)
 	if err != nil {
 		return nil // its puller notices, too, and restores it
@@ -68,11 +68,11 @@ func (b *Bus) feed(ctx context.Context, p *puller) error {
 	if info.Paused {
 		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.on(), info.PauseRemaining.Round(time.Second))
 	}
-	forgotten, err := b.forgotten(ctx, p, info)
+	forgotten, err := b.forgotten(ctx, p, info, now)
 	switch {
 	case err != nil:
 		return nil // looked at again in a minute
-	case starving(info, time.Now()), forgotten:
+	case starving(info, now), forgotten:
 		return b.rebuild(ctx, p, info)
 	}
 	return nil
@@ -80,7 +80,7 @@ func (b *Bus) feed(ctx context.Context, p *puller) error {
 
 // forgotten says that the work stream holds a due call which its consumer takes for acknowledged: it will never be handed out, and bars its
 // session's way. A server that is killed between noting an acknowledgement and dropping the message leaves such.
-func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) (bool, error) {
+func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo, now time.Time) (bool, error) {
 	if p.on() != b.cfg.workStream() || info.NumPending > 0 || info.NumAckPending > 0 {
 		return false, nil
 	}
@@ -93,7 +93,7 @@ func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.Consumer
 		return false, nil
 	}
 	// What came after we looked at the consumer is not meant.
-	return err == nil && time.Since(m.Time) > starved, err
+	return err == nil && now.Sub(m.Time) > starved, err
 }
 
 // starving says whether a consumer that hands out nothing ought to: it has something, is allowed to, and no replica has just rebuilt it.

@@ -86,7 +86,7 @@ func TestRebuiltConsumerGoesOnWhereItStood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.feed(context.Background(), p); err != nil || rebuilt != 0 {
+	if err := b.look(context.Background(), p, time.Now()); err != nil || rebuilt != 0 {
 		t.Errorf("a consumer that was made this minute is rebuilt (%d times, %v): another replica has just done so", rebuilt, err)
 	}
 	if err := b.rebuild(context.Background(), p, c.CachedInfo()); err != nil || rebuilt != 1 {
@@ -146,7 +146,7 @@ func TestStarvingConsumerIsRebuiltAndAnIdleOneIsNot(t *testing.T) {
 		t.Errorf("hungry for %s after a message came, want 0", got)
 	}
 	p.pull(1, start.Add(2*time.Minute))
-	p.take(&nats.Msg{Header: nats.Header{"Status": {"408"}}}, start.Add(2*time.Minute+pullExpires))
+	p.take(&nats.Msg{Subject: p.reply, Header: nats.Header{"Status": {"408"}}}, start.Add(2*time.Minute+pullExpires))
 	p.pull(1, start.Add(10*time.Minute)) // it was not asked for a long while: the store was full, say
 	if got := p.hungry.lasts(start.Add(10 * time.Minute)); got != 0 {
 		t.Errorf("hungry for %s when it begins to be asked again, want 0", got)

@@ -92,31 +92,36 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 		return err
 	})
 	if repeat && !d.Line && l.Call.Replay > 0 && err == nil {
-		err = b.earlier(ctx, p.key, l.Call.Replay)
+		var is bool
+		if is, err = b.standing(ctx, p.key, l.Call.Replay); !is && err == nil { // gone meanwhile: there is room now
+			err = errBusy
+		}
 	}
 	return repeat, err
 }
 
-// earlier is errBusy while what stands in a session's chain is for a verdict before its k-th replay: one whose acknowledgement got lost.
-func (b *Bus) earlier(ctx context.Context, key string, k int) error {
-	return b.persist(ctx, "read the work stream", func(ctx context.Context) error {
+// standing says whether a session is on its way in the work stream. It is errBusy while what stands there is for a verdict before its k-th
+// replay: one whose acknowledgement got lost.
+func (b *Bus) standing(ctx context.Context, key string, k int) (is bool, err error) {
+	err = b.persist(ctx, "read the work stream", func(ctx context.Context) error {
 		s, err := b.js.Stream(ctx, b.cfg.workStream())
 		if err != nil {
 			return err
 		}
 		m, err := s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return fmt.Errorf("%w: %w", errFinal, errBusy) // gone meanwhile: there is room now
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 		var h relay.History
-		if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &h) == nil && relay.Replays(h.ID) < k {
+		if is = true; json.Unmarshal([]byte(m.Header.Get(historyHeader)), &h) == nil && relay.Replays(h.ID) < k {
 			return fmt.Errorf("%w: %w", errFinal, errBusy)
 		}
 		return nil
 	})
+	return is, err
 }
 
 // clock notes how far the server's clock is ahead of ours, by what it has just stamped: appointments are dated by the server's, or one that

@@ -65,7 +65,8 @@ type Delivery struct {
 	Granted    bool      // a seat and a request of the budget are held for it
 	Probe      bool      // it is the one call that tries whether a refused account works again
 	Now        time.Time
-	Asking     func() // called before a request is made, if not nil: from there on it may take long
+	Standing   func(context.Context) (bool, error) // fresh: whether its session is on its way in the line already; may be nil
+	Asking     func()                              // called before a request is made, if not nil: from there on it may take long
 }
 
 // MaxDeliveries is how often an event may be handed out without being settled before it is taken for the cause of a crash loop.
@@ -79,7 +80,7 @@ const (
 )
 
 // stale is how old the grant of a request may be when it is made: a budget that was spread over a minute must not be spent in one moment.
-const stale = 2 * time.Second
+const stale = time.Second
 
 // A Relay handles deliveries. All fields are required; Now is the clock.
 type Relay struct {
@@ -139,6 +140,15 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 			return v.later(d.Now, h, "in line"), nil
 		}
 		defer acct.Purse.Give()
+		// With wait.first every fresh call that is due at once came late: it may be a repeat of one that waits between two requests.
+		if d.Standing != nil && (r.Policy.First > 0 || d.Deliveries > 1 || d.Now.Sub(d.Stored) > time.Second) {
+			switch is, err := d.Standing(ctx); {
+			case err != nil:
+				return nil, err
+			case is:
+				return Fold{Call: c, Why: "on its way"}, nil
+			}
+		}
 	}
 	v.history = h.resumed(d)
 	if d.Asking != nil {

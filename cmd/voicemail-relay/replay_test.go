@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	emu "voicemail-relay/internal/smartassist/smartassisttest"
+)
+
+// A plain repeat of a settled session, in hand when a replay of it comes, does not take the replay with it.
+func TestReplayBehindARepeatIsNotFolded(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.emu.ScriptEvery(emu.Failed(), emu.Ready("x"))
+		for i := range 50 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		w.await(50, time.Minute)
+		w.halt()
+		for i := range 50 {
+			w.session(fmt.Sprintf("s%d", i))
+			w.call(fmt.Sprintf(`{"botId":"st-1","sessionId":"s%d"}`, i), "Voicemail-Relay-Replay", "1")
+		}
+		w.start()
+		pass(10 * time.Minute)
+		if n := len(w.verdicts()); n != 100 {
+			t.Errorf("%d verdicts, want 100: each session's, and each replay's", n)
+		}
+	})
+}
+
+// A replay that comes before the first call's acknowledgement is known waits for it.
+func TestReplayBehindALostAckIsNotFolded(t *testing.T) {
+	inEmptyWorld(t, nil, func(w *world) {
+		w.emu.Script("s1", emu.Failed(), emu.Ready("x"))
+		r := w.replica()
+		r.awaitReady(t)
+		w.session("s1")
+		for w.waiting("voicemail.work.wait.>") == 0 {
+			pass(100 * time.Millisecond)
+		}
+		r.cables.arm(&crash{at: "ack", side: "before"}) // of the call out of the line, once its verdict is told
+		w.await(1, time.Minute)
+		for !r.cables.isDead() {
+			pass(time.Second)
+		}
+		<-r.ended
+		w.start()
+		w.call(`{"botId":"st-1","sessionId":"s1"}`, "Voicemail-Relay-Replay", "1")
+		vs := w.await(2, 10*time.Minute)
+		if vs[1].subject != "voicemail.ready" || vs[1].header.Get("Nats-Msg-Id") != key("st-1", "s1")+"/r1" {
+			t.Errorf("the replay is told as %s %s", vs[1].subject, vs[1].header.Get("Nats-Msg-Id"))
+		}
+		w.halt()
+	})
+}
+
+// A repeat that is due at once, because its call ended long ago, neither asks nor tells while its session is between two requests.
+func TestLateRepeatOfAWaitingSessionIsFolded(t *testing.T) {
+	inWorld(t, []string{"wait.transcript_for=20m"}, func(w *world) {
+		w.emu.Script("s1", emu.NoTranscript(), emu.NotYet())
+		w.session("s1")
+		pass(20 * time.Second)
+		asked := w.emu.Requests()
+		for range 5 {
+			w.call(fmt.Sprintf(`{"botId":"st-1","sessionId":"s1","endedAt":%q}`, time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)))
+		}
+		pass(time.Second)
+		if got := w.emu.Requests(); got != asked {
+			t.Errorf("%d requests for repeats", got-asked)
+		}
+		w.call(`{"botId":"st-1","sessionId":"s1","voicemail":false}`)
+		if v := w.one(time.Hour); v.subject != "voicemail.ready" {
+			t.Errorf("told %s %s, want ready: the recording was seen", v.subject, v.str("reason"))
+		}
+	})
+}
