@@ -77,6 +77,7 @@ func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
 	rec.Sequence = ack.Sequence
 	if ack.Duplicate {
 		if stored, ok := b.stored(ctx, ack.Sequence, v.ID); ok {
+			stored.FirstSeen, stored.Asks = rec.FirstSeen, rec.Asks
 			rec = stored
 		}
 	}
