@@ -61,7 +61,6 @@ type sim struct {
 	counts map[string]int
 	waits  sync.WaitGroup
 	calm   chan struct{}     // closed when the weather ends
-	junk   int               // events that are no calls, confirmed
 	purged bool              // calls.ended was purged
 	seen   map[string]string // sessions with an appointment that tells of a recording, by the verdict's id
 }

@@ -76,13 +76,8 @@ func (n Names) chain(key string) string {
 }
 
 // placeOf reads a due subject.
-func (n Names) placeOf(subject string) (place, bool) { return n.placeIn("due", subject) }
-
-// placeOfWait reads an appointment's subject.
-func (n Names) placeOfWait(subject string) (place, bool) { return n.placeIn("wait", subject) }
-
-func (n Names) placeIn(kind, subject string) (place, bool) {
-	rest, ok := strings.CutPrefix(subject, n.workSubject()+"."+kind+".")
+func (n Names) placeOf(subject string) (place, bool) {
+	rest, ok := strings.CutPrefix(subject, n.workSubject()+".due.")
 	parts := strings.Split(rest, ".")
 	if !ok || len(parts) != 3 {
 		return place{}, false
