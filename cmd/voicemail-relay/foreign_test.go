@@ -161,8 +161,15 @@ func TestOwnStreamsThatWouldLoseCallsAreRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				relay := w.replica()
-				if err := <-relay.ended; !errors.Is(err, bus.ErrSetup) || !strings.Contains(err.Error(), r.wrong) || !strings.Contains(err.Error(), "run voicemail-relay setup") {
-					t.Errorf("run ends with %v, want ErrSetup that says %q and the cure", err, r.wrong)
+				var ended error
+				select {
+				case ended = <-relay.ended:
+					relay.ended <- ended
+				case <-time.After(time.Hour):
+					ended = relay.terminate()
+				}
+				if !errors.Is(ended, bus.ErrSetup) || !strings.Contains(ended.Error(), r.wrong) || !strings.Contains(ended.Error(), "run voicemail-relay setup") {
+					t.Errorf("run ends with %v, want ErrSetup that says %q and the cure", ended, r.wrong)
 				}
 				if changes, _, err := b.Setup(ctx, true); err != nil || len(changes) == 0 {
 					t.Errorf("setup changes %v, %v", changes, err)

@@ -84,8 +84,9 @@ func Connected(ctx context.Context, nc *nats.Conn) error {
 // ErrServer marks what an operator has to mend before the relay can work.
 var ErrServer = errors.New("nats")
 
-func checkServer(nc *nats.Conn) error {
-	v := nc.ConnectedServerVersion()
+func checkServer(nc *nats.Conn) error { return checkVersion(nc.ConnectedServerVersion()) }
+
+func checkVersion(v string) error {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(v, "v"), ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	ma, err1 := strconv.Atoi(major)
