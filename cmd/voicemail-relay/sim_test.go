@@ -21,7 +21,7 @@ import (
 
 var (
 	simFirst = flag.Uint64("sim.first", 1, "the simulation's first seed")
-	simSeeds = flag.Int("sim.seeds", 3, "how many seeds the simulation runs")
+	simSeeds = flag.Int("sim.seeds", 2, "how many seeds the simulation runs")
 	simHours = flag.Int("sim.hours", 24, "how many virtual hours of weather each has")
 	simCalls = flag.Int("sim.calls", 250, "how many sessions each has")
 )
