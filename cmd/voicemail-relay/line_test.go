@@ -223,3 +223,23 @@ func TestBotsThatMoveAreAskedForByTheirNewAccountsBudget(t *testing.T) {
 		}
 	})
 }
+
+// What was granted while the ledger did not answer is not asked for in one moment when it does.
+func TestBudgetIsKeptAfterTheLedgerStoodStill(t *testing.T) {
+	inWorld(t, []string{"smartassist.rate_limit=60", "wait.first=0s"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Ready("x"))
+		for i := range 300 {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		for range 5 {
+			pass(90 * time.Second)
+			w.relay.cables.lose("KV_VOICEMAIL_LEDGER")
+			pass(60 * time.Second)
+			w.relay.cables.lose("")
+		}
+		w.await(300, 2*time.Hour)
+		if w.most > 60 {
+			t.Errorf("%d requests in 60 s, want at most 60", w.most)
+		}
+	})
+}
