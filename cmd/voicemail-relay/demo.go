@@ -107,7 +107,7 @@ func (a *app) demo(ctx context.Context, d demonstrating) (err error) {
 	defer stop()
 	var running sync.WaitGroup
 	var runErr error
-	running.Go(func() { runErr = w.bus.Run(work, w.relay); stop() })
+	running.Go(func() { runErr = w.run(work); stop() })
 	err = d.play(work, nc, emu, show)
 	if err == nil && ctx.Err() == nil {
 		show.summary(emu.Requests())

@@ -106,7 +106,7 @@ func TestExplainTellsThePlaceInLine(t *testing.T) {
 		w.session("last")
 		pass(time.Second)
 		out, err := w.explain("last", false)
-		if err != nil || !strings.Contains(out, "in line   since then, class first, account "+testApp+"; 0 seen; ") || strings.Contains(out, "; 0 first") {
+		if err != nil || !strings.Contains(out, "in line   since then, class first, account "+testApp+"; 0 next; ") || strings.Contains(out, "; 0 first") {
 			t.Errorf("%v\n%s", err, out)
 		}
 		w.halt()

@@ -36,7 +36,7 @@ func (w *world) replica() *replica {
 		w.t.Fatal(err)
 	}
 	go func() { // ends with stop, or with the process's death
-		err := r.daemon.bus.Run(ctx, r.daemon.relay)
+		err := r.daemon.run(ctx)
 		nc.Close()
 		transport.CloseIdleConnections()
 		r.ended <- err

@@ -76,7 +76,7 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 		}
 	})
 	shown.Go(func() { d.level(work) })
-	err = d.bus.Run(work, d.relay)
+	err = d.run(work)
 	stop()
 	hide()
 	shown.Wait()

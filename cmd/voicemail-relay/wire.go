@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,6 +19,7 @@ import (
 	"voicemail-relay/internal/budget"
 	"voicemail-relay/internal/bus"
 	"voicemail-relay/internal/console"
+	"voicemail-relay/internal/forecast"
 	"voicemail-relay/internal/natsd"
 	"voicemail-relay/internal/relay"
 	"voicemail-relay/internal/settings"
@@ -92,7 +94,24 @@ type daemon struct {
 	relay   *relay.Relay
 	metrics *console.Metrics
 	purses  map[string]*budget.Purse
+	lessons map[string]*forecast.Forecast // of the accounts with a limit: the others are not planned
 	clients []*smartassist.Client
+}
+
+// run runs the daemon until ctx ends. The purses and forecasts outlive the bus: what it finishes may need them.
+func (d *daemon) run(ctx context.Context) error {
+	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var kept sync.WaitGroup
+	for _, p := range d.purses {
+		kept.Go(func() { p.Run(keeping, d.bus.Records()) })
+	}
+	for _, f := range d.lessons {
+		kept.Go(func() { f.Run(keeping, d.bus.Records()) })
+	}
+	err := d.bus.Run(ctx, d.relay)
+	stop()
+	kept.Wait()
+	return err
 }
 
 // extras are what demo and tests add to a daemon.
@@ -103,11 +122,8 @@ type extras struct {
 
 // wire makes a relay out of settings, on a connection.
 func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemon, error) {
-	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}}
-	d.relay = &relay.Relay{Now: time.Now, Policy: relay.Policy{
-		First: s.Wait.First, Max: s.Wait.Max, RecordingFor: s.Wait.RecordingFor, TranscriptFor: s.Wait.TranscriptFor,
-		RetryFirst: s.Retry.First, RetryMax: s.Retry.Max, GiveUpAfter: s.Retry.GiveUpAfter,
-	}}
+	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}, lessons: map[string]*forecast.Forecast{}}
+	d.relay = &relay.Relay{Now: time.Now, Policy: policy(s)}
 	seats := budget.NewSeats(s.Calls.Concurrency)
 	var lines []bus.Account
 	accounts := s.Accounts
@@ -125,14 +141,22 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
 		first := min(time.Second, s.Retry.Max)
-		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats,
+		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Key: "purse." + relay.Token(a.Name),
 			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name)})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
 		d.clients = append(d.clients, client)
 		d.purses[a.Name] = purse
-		d.relay.Accounts = append(d.relay.Accounts, relay.Account{Name: a.Name, Bots: a.Bots, Transcription: a.Transcription, Source: client, Purse: purse})
+		account := relay.Account{Name: a.Name, Bots: a.Bots, Transcription: a.Transcription, Source: client, Purse: purse}
+		if a.RateLimit > 0 {
+			lessons, err := forecast.New(forecast.Config{Policy: d.relay.Policy, Budget: func() float64 { return purse.Snapshot().Rate }, Key: "lags." + relay.Token(a.Name)})
+			if err != nil {
+				return nil, fmt.Errorf("account %s: %w", a.Name, err)
+			}
+			account.Forecast, d.lessons[a.Name] = lessons, lessons
+		}
+		d.relay.Accounts = append(d.relay.Accounts, account)
 		lines = append(lines, bus.Account{Name: a.Name, Seats: a.Concurrency, Purse: purse})
 	}
 	journal := console.Journal{Log: log, Metrics: d.metrics}
@@ -147,6 +171,9 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		case *relay.Verdict:
 			journal.Verdict(o, *st.Verdict, st.Repeat)
 		case relay.Later:
+			if f := d.lessons[o.Account]; f != nil && o.Fresh && !st.Repeat {
+				f.Arrived()
+			}
 			journal.Later(o, st.Repeat)
 		case relay.Fold:
 			journal.Fold(o)
@@ -163,6 +190,12 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	return d, nil
 }
 
+// policy is how long to wait, by the settings.
+func policy(s settings.Settings) relay.Policy {
+	return relay.Policy{First: s.Wait.First, Max: s.Wait.Max, RecordingFor: s.Wait.RecordingFor, TranscriptFor: s.Wait.TranscriptFor,
+		RetryFirst: s.Retry.First, RetryMax: s.Retry.Max, GiveUpAfter: s.Retry.GiveUpAfter}
+}
+
 func busConfig(s settings.Settings, log *zap.Logger) bus.Config {
 	return bus.Config{Names: names(s), Replicas: s.NATS.Replicas, Provision: s.NATS.Provision, Concurrency: s.Calls.Concurrency, AckWait: s.Calls.AckWait,
 		Structured: s.Ready.Format == "structured", LedgerKeep: s.Ledger.Keep, VerdictsKeep: s.Verdicts.Keep, Grace: s.ShutdownGrace, Log: log}
@@ -176,7 +209,11 @@ func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
 			log.Error("the API refuses an account's credentials: its calls wait, one at a time tries again; check the account's app_id and app_secret, its scope 'SmartAssist Voicemail' and that the app is published",
 				zap.String("account", account), zap.Time("next_try", until))
 		case budget.Paused:
-			log.Warn("the API asked for a pause (Retry-After): the account's calls wait", zap.String("account", account), zap.Time("until", until))
+			log.Warn("the API wants nothing for a while (over its rate limit, or Retry-After): the account's calls wait; if it happens often, look who else spends the account's budget, and lower its rate_limit",
+				zap.String("account", account), zap.Time("until", until))
+		case budget.Down:
+			log.Error("the API is in trouble with one call of an account after the other: its calls wait, one at a time tries again; check the account's base_url, the network and the API's status",
+				zap.String("account", account), zap.Time("next_try", until))
 		case budget.Open:
 			log.Info("the API serves an account again", zap.String("account", account))
 		}
@@ -193,6 +230,9 @@ func (d *daemon) ops() console.Ops {
 				left = -1
 			}
 			d.metrics.Purse(name, s.State.String(), left, s.InFlight)
+			if f := d.lessons[name]; f != nil {
+				d.metrics.Planned(name, console.Planned(f.Snapshot()), s.Pace)
+			}
 		}
 	}}
 }

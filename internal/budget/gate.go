@@ -2,11 +2,15 @@ package budget
 
 import "time"
 
-// Answered says that the API serves the account: a refusal is over. A pause is not: it was asked for until a time.
+// troubled is how many calls in a row, none of which was in trouble before, are in trouble when the whole account is taken to be down.
+const troubled = 10
+
+// Answered says that the API serves the account: a refusal, or trouble, is over. A pause is not: it was asked for until a time.
 func (p *Purse) Answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state == Refused {
+	p.trouble = 0
+	if p.state == Refused || p.state == Down {
 		p.probing = false
 		p.change(Open, time.Time{})
 	}
@@ -17,11 +21,36 @@ func (p *Purse) Answered() {
 func (p *Purse) Refused() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.trouble = 0
+	p.shut(Refused)
+}
+
+// Troubled says that the API is in trouble; news: with a call that was in none before. When that goes on from call to call, the account is closed
+// but for a probe, as if it were refused: asking for each of its calls would only cost budget and seats.
+func (p *Purse) Troubled(news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if news {
+		p.trouble++
+	}
 	switch {
-	case p.state != Refused:
+	case p.state == Refused || p.state == Down:
+		if p.probing {
+			p.shut(p.state)
+		}
+	case p.trouble >= troubled:
+		p.shut(Down)
+	}
+}
+
+// shut closes the account but for a probe, or dates the next one.
+func (p *Purse) shut(s State) {
+	switch {
+	case p.state != s:
 		p.delay = p.cfg.ProbeFirst
 		p.probing = false
-		p.change(Refused, p.probeAt())
+		p.down = p.cfg.Now()
+		p.change(s, p.probeAt())
 	case p.probing:
 		p.probing = false
 		p.postpone()
@@ -33,11 +62,47 @@ func (p *Purse) Refused() {
 func (p *Purse) Paused(until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.cfg.Now()
+	if d := until.Sub(now); d > 0 {
+		p.advance(now)
+		p.pot = p.pot.paused(d)
+		p.granted.tell(func(q pot) pot { return q.paused(until.Sub(p.cfg.Now())) })
+		p.pause(until)
+	}
+}
+
+// Limited says that the account is over its budget: nothing is asked for as long as the API says, or, when it does not say and the limit is
+// known, to the end of the minute. Without either it is an ordinary trouble of one call.
+func (p *Purse) Limited(pause time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.cfg.Now()
+	until := now.Add(pause)
+	switch {
+	case pause > 0:
+	case p.cfg.Limit == 0:
+		return
+	default:
+		until = now.Truncate(window).Add(window)
+	}
+	p.trouble = 0
+	if p.state == Down { // it is there
+		p.probing = false
+		p.state = Open
+	}
+	p.advance(now)
+	p.pot = p.pot.limited(until.Sub(now))
+	p.granted.n = 0
+	p.granted.tell(func(q pot) pot { return q.limited(until.Sub(p.cfg.Now())) })
+	p.pause(until)
+}
+
+func (p *Purse) pause(until time.Time) {
 	if until.After(p.paused) {
 		p.paused = until
 	}
 	switch {
-	case p.state == Refused:
+	case p.state == Refused || p.state == Down:
 		p.until = later(p.until, p.paused)
 	case p.state != Paused || p.paused.After(p.until):
 		p.change(Paused, p.paused)
@@ -57,8 +122,15 @@ func (p *Purse) postpone() {
 	p.until = p.probeAt()
 }
 
-// probeAt is when a refused account is tried again: not within a pause that it asked for as well.
+// probeAt is when a closed account is tried again: not within a pause that it asked for as well.
 func (p *Purse) probeAt() time.Time { return later(p.cfg.Now().Add(p.delay), p.paused) }
+
+func (p *Purse) downSince() time.Time {
+	if p.state != Down {
+		return time.Time{}
+	}
+	return p.down
+}
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -1,9 +1,8 @@
 // Package budget is the purse: what each account may spend of the API, in requests a minute and in requests under way at once, and whether
 // the API serves the account at all.
 //
-// It hands out grants and never sleeps with one in hand: who gets none waits for a place in the account's line, which is a stored message.
-// In this form one process keeps the limit. Several replicas need a share of it each (rate_limit divided by their number) until they
-// draw from one record.
+// It hands out grants and never sleeps with one in hand: who gets none waits for a place in the account's line, which is a stored message. All
+// replicas draw on one record for each account (Run).
 package budget
 
 import (
@@ -17,17 +16,22 @@ type State int
 
 const (
 	Open    State = iota
-	Paused        // it wants nothing before a time: Retry-After
+	Paused        // it wants nothing before a time: Retry-After, or the account is over its budget
 	Refused       // it refuses the credentials: one call at a time tries whether that has been mended
+	Down          // it is in trouble with one call after the other, or does not answer: one at a time tries
 )
 
-func (s State) String() string { return [...]string{"open", "paused", "refused"}[s] }
+func (s State) String() string { return States()[s] }
+
+// States lists the names of every state, in their order.
+func States() []string { return []string{"open", "paused", "refused", "down"} }
 
 // Config describes an account's purse.
 type Config struct {
 	Limit      int                    // requests in any 60 s; 0: no limit
 	Seats      int                    // the most requests under way at once, at least 1
 	Shared     *Seats                 // of the whole process
+	Key        string                 // of the account's record, which all replicas share and Run keeps; empty: this process alone keeps the limit
 	ProbeFirst time.Duration          // from a refusal to the first probe; doubles up to ProbeMax
 	ProbeMax   time.Duration          //
 	OnState    func(State, time.Time) // told about each change of state, and when the account is asked again; may be nil
@@ -36,14 +40,19 @@ type Config struct {
 
 // A Purse is one account's. Its methods may be called from many goroutines.
 type Purse struct {
-	cfg Config
+	cfg  Config
+	pace pace
 
 	mu      sync.Mutex
-	pace    *pace // nil: no limit
-	seats   int   // free
+	pot     pot       // as it was
+	at      time.Time // then
+	granted hoard     // of a shared record
+	seats   int       // free
 	state   State
-	until   time.Time // paused: the end; refused: the next probe
+	until   time.Time // paused: the end; refused or down: the next probe
 	paused  time.Time // until when nothing is wanted, whatever the state
+	down    time.Time // since when it is down
+	trouble int       // calls in trouble, one after the other
 	delay   time.Duration
 	probing bool
 	wake    wake
@@ -64,30 +73,28 @@ func New(cfg Config) (*Purse, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	p := &Purse{cfg: cfg, seats: cfg.Seats}
-	if cfg.Limit > 0 {
-		p.pace = newPace(cfg.Limit, cfg.Now())
-	}
-	return p, nil
+	return &Purse{cfg: cfg, pace: paceOf(cfg.Limit), seats: cfg.Seats, pot: newPot(), at: cfg.Now(), granted: newHoard()}, nil
 }
 
 // A Wait tells who got no grant what to wait for.
 type Wait struct {
 	For     time.Duration   // over 0: look again then
 	Changed <-chan struct{} // look again when it is closed
-	Closed  bool            // the account is not to be asked: it paused or refuses
+	Closed  bool            // the account is not to be asked: it paused, refuses or is down
+	Down    time.Time       // since when it is down; zero when it is not
 }
 
 // Acquire takes a seat and the budget for one request, or tells what to wait for. probe marks the one request that tries whether a
-// refused account works again. It never blocks; Release returns the seat.
+// closed account works again. It never blocks; Release returns the seat.
 func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.cfg.Now()
 	p.reopen(now)
-	probe = p.state == Refused && !p.probing && !now.Before(p.until)
+	shut := p.state == Refused || p.state == Down
+	probe = shut && !p.probing && !now.Before(p.until)
 	if p.state != Open && !probe {
-		w = Wait{Changed: p.wake.wait(), Closed: true}
+		w = Wait{Changed: p.wake.wait(), Closed: true, Down: p.downSince()}
 		if !p.probing { // else the probe's answer opens it or sets the next date
 			w.For = max(p.until.Sub(now), time.Millisecond)
 		}
@@ -99,13 +106,37 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 	if n, changed := p.cfg.Shared.take(1); n == 0 {
 		return false, false, Wait{Changed: changed}
 	}
-	if p.pace != nil && p.pace.take(1, now) == 0 {
+	if !p.spend(now) {
 		p.cfg.Shared.give(1)
-		return false, false, Wait{For: p.pace.wait(now), Changed: p.wake.wait()}
+		w = Wait{Changed: p.wake.wait(), Closed: shut, Down: p.downSince()}
+		if p.cfg.Key == "" {
+			w.For = p.pot.wait(p.pace)
+		}
+		return false, false, w
 	}
 	p.seats--
 	p.probing = p.probing || probe
-	return true, probe, Wait{}
+	return true, probe, Wait{Down: p.downSince()}
+}
+
+// spend takes the budget for one request, if there is any.
+func (p *Purse) spend(now time.Time) bool {
+	switch {
+	case p.cfg.Limit == 0:
+		p.granted.active = true
+		return true
+	case p.cfg.Key != "":
+		return p.granted.take(now)
+	}
+	p.advance(now)
+	return p.pot.take(1) > 0
+}
+
+// advance brings the pot to now.
+func (p *Purse) advance(now time.Time) {
+	if now.After(p.at) {
+		p.pot, p.at = p.pot.after(now.Sub(p.at), p.pace), now
+	}
 }
 
 // Release returns a seat after its request. A probe that brought no clear answer is tried again later.
@@ -121,20 +152,21 @@ func (p *Purse) Release(probe bool) {
 	p.wake.all()
 }
 
-// Limited says whether calls of the account stand in line for a budget.
-func (p *Purse) Limited() bool { return p.pace != nil }
+// HasLimit says whether calls of the account stand in line for a budget.
+func (p *Purse) HasLimit() bool { return p.cfg.Limit > 0 }
 
 // TryTake takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget.
 func (p *Purse) TryTake() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reopen(p.cfg.Now())
-	if p.pace != nil || p.state != Open || p.seats == 0 {
+	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {
 		return false
 	}
 	if n, _ := p.cfg.Shared.take(1); n == 0 {
 		return false
 	}
+	p.granted.active = true
 	p.seats--
 	return true
 }
@@ -142,23 +174,47 @@ func (p *Purse) TryTake() bool {
 // Give returns the seat of TryTake.
 func (p *Purse) Give() { p.Release(false) }
 
-// Spend takes the budget for one further request in a seat already held, if there is any.
+// Spend takes the budget for one further request in a seat already held, if there is any. With a shared record it waits for that to be asked, a
+// second at most.
 func (p *Purse) Spend() bool {
+	ok, asked := p.trySpend()
+	if ok || asked == nil {
+		return ok
+	}
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-asked:
+	case <-t.C:
+	}
+	ok, _ = p.trySpend()
+	return ok
+}
+
+// trySpend returns what to wait for where the record has to be asked.
+func (p *Purse) trySpend() (ok bool, asked <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.cfg.Now()
 	p.reopen(now)
-	if p.state != Open || p.pace != nil && p.pace.take(1, now) == 0 {
-		return false
+	switch {
+	case p.state != Open:
+		return false, nil
+	case p.spend(now):
+		return true, nil
+	case p.cfg.Key == "":
+		return false, nil
 	}
-	return true
+	return false, p.granted.asked.wait()
 }
 
 // Snapshot is a purse at one moment, for metrics.
 type Snapshot struct {
 	State    State
 	Limit    int     // 0: none
-	Left     float64 // requests that may be made at once
+	Left     float64 // requests that may be made at once, as far as this process knows
+	Pace     float64 // part of the limit that is used: below 1 while others spend the account's budget too
+	Rate     float64 // requests a second that may be made all the time; 0: no limit
 	InFlight int
 }
 
@@ -168,10 +224,10 @@ func (p *Purse) Snapshot() Snapshot {
 	defer p.mu.Unlock()
 	now := p.cfg.Now()
 	p.reopen(now)
-	s := Snapshot{State: p.state, Limit: p.cfg.Limit, InFlight: p.cfg.Seats - p.seats}
-	if p.pace != nil {
-		p.pace.refill(now)
-		s.Left = p.pace.tokens
+	s := Snapshot{State: p.state, Limit: p.cfg.Limit, InFlight: p.cfg.Seats - p.seats, Pace: 1}
+	if p.cfg.Limit > 0 {
+		q := p.pot.after(now.Sub(p.at), p.pace)
+		s.Left, s.Pace, s.Rate = q.Tokens+float64(p.granted.n), q.Pace, q.Pace*p.pace.rate
 	}
 	return s
 }

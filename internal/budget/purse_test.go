@@ -115,8 +115,8 @@ func TestLimitedAccountsStandInLine(t *testing.T) {
 		for p.Spend() {
 			n++
 		}
-		if n != 6 {
-			t.Errorf("%d requests at once, want the burst of 6", n)
+		if n != 3 {
+			t.Errorf("%d requests at once, want the burst of 3", n)
 		}
 	})
 }

@@ -44,12 +44,15 @@ type Account struct {
 type Purse interface {
 	Acquire() (ok, probe bool, w budget.Wait)
 	Release(probe bool)
-	Limited() bool
+	HasLimit() bool
 }
 
-// A Handler decides about a delivery: *relay.Relay. An error means that ctx ended before it could.
+// A Handler decides about a delivery: *relay.Relay.
 type Handler interface {
+	// Handle's error means that ctx ended before it could decide.
 	Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error)
+	// Moot says whether a call at the head of a closed account's line is to be handled all the same.
+	Moot(d relay.Delivery) bool
 }
 
 // A Settlement is one settled delivery, for logs and metrics.
@@ -74,6 +77,7 @@ type Bus struct {
 
 	mu     sync.Mutex
 	ledger *Ledger
+	budget jetstream.KeyValue
 	calls  string // the stream that calls come from
 	pulls  []*puller
 }

@@ -30,7 +30,7 @@ type waiting struct {
 
 func (b *Bus) newLine(a Account) (*line, error) {
 	l := &line{b: b, acct: a, depth: 1, pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
-	if !a.Purse.Limited() {
+	if !a.Purse.HasLimit() {
 		l.depth = min(32, a.Seats)
 	}
 	l.msgs = make(chan *nats.Msg, 8*l.depth+64)
@@ -98,15 +98,18 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 		ok, probe, wait := l.acct.Purse.Acquire()
 		switch {
 		case ok:
-			w := l.next(l.order())
+			w := l.next(relay.Order(l.turn))
 			l.turn++
-			w.d.Granted, w.d.Probe = true, probe
+			w.d.Granted, w.d.Probe, w.d.Down = true, probe, wait.Down
 			begin(func() {
 				defer l.acct.Purse.Release(probe)
 				l.handle(work, h, w)
 			})
-		case wait.Closed && len(l.hand[relay.ClassSeen]) > 0: // it can be told without asking
-			w := l.next([]relay.Class{relay.ClassSeen})
+		case wait.Closed:
+			w, ok := l.moot(h, wait)
+			if !ok {
+				return wait
+			}
 			begin(func() { l.handle(work, h, w) })
 		default:
 			return wait
@@ -115,21 +118,25 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 	return budget.Wait{}
 }
 
+// moot takes a call out of the hand that is handled though its account is closed.
+func (l *line) moot(h Handler, wait budget.Wait) (waiting, bool) {
+	now := time.Now()
+	for _, c := range relay.Classes() {
+		if len(l.hand[c]) == 0 {
+			continue
+		}
+		w := &l.hand[c][0]
+		w.d.Now, w.d.Down, w.d.Reopens = now, wait.Down, now.Add(wait.For)
+		if h.Moot(w.d) {
+			return l.next([]relay.Class{c}), true
+		}
+	}
+	return waiting{}, false
+}
+
 func (l *line) handle(ctx context.Context, h Handler, w waiting) {
 	w.d.Now = time.Now()
 	l.b.handle(ctx, h, w.fl, w.d, nil)
-}
-
-// order is which class goes first: the best, but every fourth request is offered to the calls asked before, and every twentieth to the
-// last requests, so that nobody starves under a load that lasts.
-func (l *line) order() []relay.Class {
-	switch {
-	case l.turn%20 == 19:
-		return []relay.Class{relay.ClassLast, relay.ClassSeen, relay.ClassAgain, relay.ClassFirst}
-	case l.turn%4 == 3:
-		return []relay.Class{relay.ClassSeen, relay.ClassAgain, relay.ClassFirst, relay.ClassLast}
-	}
-	return relay.Classes()
 }
 
 // next takes the first call out of the hand, by class.

@@ -63,6 +63,8 @@ func (told) Handle(_ context.Context, d relay.Delivery) (relay.Outcome, error) {
 	return &relay.Verdict{Kind: relay.KindAbsent, Reason: relay.ReasonHint, ID: d.Call.Key(), Call: d.Call, At: d.Now, FirstSeen: d.Stored}, nil
 }
 
+func (told) Moot(relay.Delivery) bool { return false }
+
 func TestMissingPermissionIsNamed(t *testing.T) {
 	cfg := testConfig(t)
 	all := func(b *Bus) []string { return append(b.publishes("CALLS"), userInfo) }

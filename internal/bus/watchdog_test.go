@@ -37,6 +37,8 @@ type counted struct {
 	want int
 }
 
+func (*counted) Moot(relay.Delivery) bool { return false }
+
 func (c *counted) Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error) {
 	c.mu.Lock()
 	c.seen[d.Call.Session]++

@@ -29,6 +29,10 @@ type Metrics struct {
 	state    *prometheus.GaugeVec
 	left     *prometheus.GaugeVec
 	flight   *prometheus.GaugeVec
+	pace     *prometheus.GaugeVec
+	calls    *prometheus.GaugeVec
+	share    *prometheus.GaugeVec
+	price    *prometheus.GaugeVec
 	up       prometheus.Gauge
 	incident *prometheus.CounterVec
 }
@@ -53,13 +57,17 @@ func NewMetrics(version string) *Metrics {
 		lag:      gauge("lag_calls", "Calls in call.ended that no replica has taken yet."),
 		oldest:   gauge("oldest_waiting_seconds", "Since the longest unmoved waiting call was put where it is; 0 when none waits."),
 		dead:     gauge("dead_letters", "voicemail.failed events that the verdicts' stream holds."),
-		state:    gauges("account_state", "1 for the account's state: open, paused (Retry-After) or refused (its credentials), 0 for the others.", "account", "state"),
+		state:    gauges("account_state", "1 for the account's state: open, paused (over its rate limit, or Retry-After), refused (its credentials) or down (in trouble with call after call), 0 for the others.", "account", "state"),
 		left:     gauges("budget_left_requests", "Requests that a limited account may make at this moment.", "account"),
 		flight:   gauges("in_flight_requests", "Seats taken for requests under way.", "account"),
+		pace:     gauges("budget_pace_ratio", "Part of a limited account's rate limit that is used: below 1 while others spend its budget, too.", "account"),
+		calls:    gauges("planned_calls_per_second", "Calls that come for a limited account, by all replicas, as its requests are planned by.", "account"),
+		share:    gauges("planned_voicemail_ratio", "Part of a limited account's calls that leave a voicemail, as learned.", "account"),
+		price:    gauges("planned_request_price_seconds", "How long a voicemail may wait to save one request: the higher, the shorter the budget; 0 while the fixed schedule holds.", "account"),
 		incident: counters("incidents_total", "What the relay mended by itself, or an operator did to its streams, by kind; purged counts messages.", "kind"),
 		up:       gauge("ready", "1 while calls can be taken and settled, as /readyz says."),
 	}
-	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up, m.incident,
+	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up, m.incident, m.pace, m.calls, m.share, m.price,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.build.WithLabelValues(version).Set(1)
 	for kind, reasons := range verdicts { // so that a rate is there before the first of a kind
@@ -137,9 +145,25 @@ func (m *Metrics) Level(l Level) {
 	}
 }
 
+// Planned is what a limited account's requests are planned by.
+type Planned struct {
+	Calls float64 // a second, that come
+	Share float64 // of calls that leave a voicemail
+	Price float64 // of a request, in seconds of a voicemail's waiting
+	Short bool    // last requests wait for a quieter hour
+}
+
+// Planned sets the gauges of a limited account's plan and pace.
+func (m *Metrics) Planned(account string, p Planned, pace float64) {
+	m.calls.WithLabelValues(account).Set(p.Calls)
+	m.share.WithLabelValues(account).Set(p.Share)
+	m.price.WithLabelValues(account).Set(p.Price)
+	m.pace.WithLabelValues(account).Set(pace)
+}
+
 // Purse sets the gauges of an account. left is below 0 for an account without a limit, which has no such gauge.
 func (m *Metrics) Purse(account, state string, left float64, inFlight int) {
-	for _, s := range []string{"open", "paused", "refused"} {
+	for _, s := range []string{"open", "paused", "refused", "down"} {
 		on := 0.0
 		if s == state {
 			on = 1

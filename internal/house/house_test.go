@@ -17,12 +17,14 @@ const module = "voicemail-relay/"
 
 // plan lists, for each package, what of the house it may import.
 var plan = map[string][]string{
-	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget",
+	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget", "internal/forecast", "internal/simulation",
 		"internal/relay", "internal/settings", "internal/natsd", "schemas"},
 	"internal/console":                     {"internal/relay"},
 	"internal/bus":                         {"internal/relay", "internal/budget"}, // budget for the Wait that a Purse hands out
 	"internal/smartassist":                 {"internal/relay"},
 	"internal/budget":                      {},
+	"internal/forecast":                    {"internal/relay"},
+	"internal/simulation":                  {"internal/relay", "internal/budget", "internal/forecast"},
 	"internal/relay":                       {},
 	"internal/settings":                    {},
 	"internal/natsd":                       {},

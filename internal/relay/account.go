@@ -9,6 +9,7 @@ type Account struct {
 	Transcription bool
 	Source        Source // nil in the Account that Accounts.For returns for a bot that nobody serves
 	Purse         Purse
+	Forecast      Forecast // may be nil: calls are asked for by the fixed schedule
 }
 
 // Accounts in their order: the first whose pattern matches serves a bot.

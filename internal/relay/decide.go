@@ -43,6 +43,7 @@ type verdicts struct {
 	account       string
 	policy        Policy
 	transcription bool
+	fresh         bool
 }
 
 func (v verdicts) decide(a Answer) Outcome {
@@ -62,7 +63,7 @@ func (v verdicts) decide(a Answer) Outcome {
 		r.transcribe(a.Voicemail.Transcriptions, v.transcription)
 		return r
 	case h.Seen():
-		at, last := v.policy.nextLook(v.call.Key(), h.Requests, a.At, h.SeenAt, v.policy.TranscriptFor)
+		at, last := v.policy.lookForText(v.call, h, a.At)
 		if last && !at.After(a.At) {
 			return v.ready(a.At)
 		}
@@ -70,7 +71,7 @@ func (v verdicts) decide(a Answer) Outcome {
 	case a.Asked.Sub(h.EndedAt) >= v.policy.RecordingFor:
 		return v.absent(a.At, ReasonNoneRecorded)
 	}
-	at, _ := v.policy.nextLook(v.call.Key(), h.Requests, a.At, h.EndedAt, v.policy.RecordingFor)
+	at, _ := v.policy.lookAgain(v.call, h, a.At)
 	return v.later(at, h, why(a))
 }
 
@@ -99,13 +100,21 @@ func (v verdicts) troubled(a Answer) Outcome {
 	return v.later(at, h, why(a))
 }
 
-// unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time.
-func (v verdicts) unasked(now time.Time) Outcome {
-	h := v.history
+// unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time, and who waits for
+// an API that is down gives up in time.
+func (v verdicts) unasked(d Delivery) Outcome {
+	h, now := v.history, d.Now
 	if !h.Seen() {
-		return v.later(now, h, "account closed")
+		if v.policy.outlasted(d) {
+			return v.failed(now, ReasonGaveUp, fmt.Sprintf("the account's API has been in trouble for %s", v.policy.GiveUpAfter))
+		}
+		at := now
+		if d.Reopens.After(at) {
+			at = d.Reopens
+		}
+		return v.later(at, h, "account closed")
 	}
-	at, last := v.policy.nextLook(v.call.Key(), h.Requests, now, h.SeenAt, v.policy.TranscriptFor)
+	at, last := v.policy.lookForText(v.call, h, now)
 	if last && !at.After(now) {
 		return v.ready(now)
 	}

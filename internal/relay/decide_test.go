@@ -40,22 +40,22 @@ func rows() []row {
 		{"link and text", spoken, nil, 0, 0, 15 * time.Second, on, "ready completed"},
 		{"link and an empty message", silent, nil, 0, 0, 15 * time.Second, on, "ready empty"},
 		{"link, no transcription wanted", found, nil, 0, 0, 15 * time.Second, off, "ready off"},
-		{"link, no message yet", found, nil, 0, 0, 15 * time.Second, on, "later seen"},
+		{"link, no message yet", found, nil, 0, 0, 15 * time.Second, on, "later next"},
 		{"link, no message at the deadline", found, nil, 15 * time.Second, 0, 11 * time.Minute, on, "ready timed_out"},
 		{"nothing yet, young", nothing, nil, 0, 0, 15 * time.Second, on, "later again"},
 		{"nothing yet, the next is the last", nothing, nil, 0, 0, 9 * time.Minute, on, "later last"},
 		{"nothing yet, asked just before the end", nothing, nil, 0, 0, 10*time.Minute - time.Millisecond, on, "later last"},
 		{"nothing yet, asked at the end", nothing, nil, 0, 0, 10 * time.Minute, on, "absent none_recorded"},
-		{"nothing yet, seen before", nothing, nil, 15 * time.Second, 0, time.Minute, on, "later seen"},
+		{"nothing yet, seen before", nothing, nil, 15 * time.Second, 0, time.Minute, on, "later next"},
 		{"nothing yet, seen before, deadline gone", nothing, nil, 15 * time.Second, 0, 11 * time.Minute, on, "ready timed_out"},
 		{"a final no", nothing, no, 0, 0, 15 * time.Second, on, "failed rejected"},
-		{"a final no, seen before", nothing, no, 15 * time.Second, 0, time.Minute, on, "later seen"},
+		{"a final no, seen before", nothing, no, 15 * time.Second, 0, time.Minute, on, "later next"},
 		{"a final no, seen before, deadline gone", nothing, no, 15 * time.Second, 0, 11 * time.Minute, on, "ready timed_out"},
 		{"trouble", nothing, broken, 0, 0, 15 * time.Second, on, "later again"},
 		{"trouble at the end of recording_for is not absence", nothing, broken, 0, 0, 10 * time.Minute, on, "later again"},
 		{"trouble for long", nothing, broken, 0, 23 * time.Hour, 24 * time.Hour, on, "later again"},
 		{"trouble for too long", nothing, broken, 0, 24 * time.Hour, 25 * time.Hour, on, "failed gave_up"},
-		{"trouble, seen before", nothing, broken, 15 * time.Second, time.Second, time.Minute, on, "later seen"},
+		{"trouble, seen before", nothing, broken, 15 * time.Second, time.Second, time.Minute, on, "later next"},
 		{"trouble, seen before, deadline gone", nothing, broken, 15 * time.Second, time.Minute, 11 * time.Minute, on, "ready timed_out"},
 		{"refused", nothing, refused, 0, 0, 15 * time.Second, on, "later again"},
 		{"refused, seen before, deadline gone", nothing, refused, 15 * time.Second, time.Minute, 11 * time.Minute, on, "ready timed_out"},
@@ -119,22 +119,22 @@ func ExampleDecide() {
 	// link and text                              → ready completed
 	// link and an empty message                  → ready empty
 	// link, no transcription wanted              → ready off
-	// link, no message yet                       → later seen
+	// link, no message yet                       → later next
 	// link, no message at the deadline           → ready timed_out
 	// nothing yet, young                         → later again
 	// nothing yet, the next is the last          → later last
 	// nothing yet, asked just before the end     → later last
 	// nothing yet, asked at the end              → absent none_recorded
-	// nothing yet, seen before                   → later seen
+	// nothing yet, seen before                   → later next
 	// nothing yet, seen before, deadline gone    → ready timed_out
 	// a final no                                 → failed rejected
-	// a final no, seen before                    → later seen
+	// a final no, seen before                    → later next
 	// a final no, seen before, deadline gone     → ready timed_out
 	// trouble                                    → later again
 	// trouble at the end of recording_for is not absence → later again
 	// trouble for long                           → later again
 	// trouble for too long                       → failed gave_up
-	// trouble, seen before                       → later seen
+	// trouble, seen before                       → later next
 	// trouble, seen before, deadline gone        → ready timed_out
 	// refused                                    → later again
 	// refused, seen before, deadline gone        → ready timed_out

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -38,13 +39,17 @@ func (p *purse) Spend() bool      { return true }
 func (p *purse) Answered()        { p.told = append(p.told, "answered") }
 func (p *purse) Refused()         { p.told = append(p.told, "refused") }
 func (p *purse) Paused(time.Time) { p.told = append(p.told, "paused") }
+func (p *purse) Limited(d time.Duration) {
+	p.told = append(p.told, "limited "+d.String())
+}
+func (p *purse) Troubled(news bool) { p.told = append(p.told, fmt.Sprint("troubled ", news)) }
 
 func TestHandle(t *testing.T) {
 	now := ended.Add(time.Minute)
 	k := aCall.Key()
 	body := []byte(`{"botId":"st-1","sessionId":"s1"}`)
 	seen := History{ID: k, EndedAt: ended, SeenAt: ended.Add(20 * time.Second), Recordings: found.Recordings, Requests: 1}
-	waited := History{ID: k, EndedAt: ended, Requests: 2}
+	waited := History{ID: k, EndedAt: ended, Requests: 2, LookedAt: ended.Add(30 * time.Second)}
 	rows := []struct {
 		name   string
 		change func(*Delivery, *api, *purse, memory)
@@ -83,15 +88,34 @@ func TestHandle(t *testing.T) {
 		{"a bot that no account serves", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Body = []byte(`{"botId":"x-1","sessionId":"s1"}`) }, "failed rejected", 0, ""},
 		{"refused", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = refused }, "later again", 1, "refused"},
 		{"asked for a pause", func(_ *Delivery, a *api, _ *purse, _ memory) {
-			a.err = &Trouble{Status: 429, RetryAfter: time.Minute, Result: "limited"}
+			a.err = &Trouble{Status: 503, RetryAfter: time.Minute, Result: "error"}
 		}, "later again", 1, "paused"},
+		{"over the budget: it keeps its place", func(_ *Delivery, a *api, _ *purse, _ memory) {
+			a.err = &Trouble{Kind: Limited, Status: 429, RetryAfter: time.Minute, Result: "limited"}
+		}, "later next", 1, "limited 1m0s"},
+		{"over the budget, and nobody says for how long", func(_ *Delivery, a *api, _ *purse, _ memory) {
+			a.err = &Trouble{Kind: Limited, Status: 429, Result: "limited"}
+		}, "later next", 1, "limited 0s"},
+		{"trouble", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = broken }, "later again", 1, "troubled true"},
+		{"trouble again", func(d *Delivery, a *api, _ *purse, _ memory) {
+			a.err = broken
+			d.Line, d.History = true, waited
+			d.History.Troubles, d.History.TroubleSince = 3, ended
+		}, "later again", 1, "troubled false"},
+		{"out of the line, its account closed", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Line, d.Granted, d.History, d.Reopens = true, false, waited, d.Now.Add(time.Minute)
+			d.History.Turned = true
+		}, "later next", 0, ""},
+		{"out of the line, its account down for long", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Line, d.Granted, d.History, d.Now, d.Down = true, false, waited, ended.Add(25*time.Hour), ended
+		}, "failed gave_up", 0, ""},
 		{"rejected: the credentials are good all the same", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = no }, "failed rejected", 1, "answered"},
-		{"out of the line, its account closed, seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Line, d.Granted, d.History = true, false, seen }, "later seen", 0, ""},
+		{"out of the line, its account closed, seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Line, d.Granted, d.History = true, false, seen }, "later next", 0, ""},
 		{"out of the line, its account closed, seen, deadline gone", func(d *Delivery, _ *api, _ *purse, _ memory) {
 			d.Line, d.Granted, d.History, d.Now = true, false, seen, ended.Add(time.Hour)
 		}, "ready timed_out", 0, ""},
 		{"out of the line too early: a longer wait takes a hop", func(d *Delivery, _ *api, _ *purse, _ memory) {
-			d.Line, d.History = true, History{ID: k, EndedAt: ended, Requests: 1, Due: ended.Add(time.Hour)}
+			d.Line, d.History = true, History{ID: k, EndedAt: ended, Requests: 1, LookedAt: ended, Due: ended.Add(time.Hour)}
 		}, "later last", 0, ""},
 	}
 	for _, r := range rows {

@@ -16,13 +16,16 @@ type History struct {
 	Requests  int       `json:"requests,omitzero"` // HTTP requests, quick retries included
 	Handed    int       `json:"handed,omitzero"`   // hand-outs since the last answer that ended in nothing, as far as they are in doubt
 
-	SeenAt     time.Time   `json:"seenAt,omitzero"` // when a recording was first seen
+	Spared     bool        `json:"spared,omitzero"`   // there is no budget for a request before its last one
+	LookedAt   time.Time   `json:"lookedAt,omitzero"` // when the latest request was made that brought a good answer, and not all there may be
+	SeenAt     time.Time   `json:"seenAt,omitzero"`   // when a recording was first seen
 	Recordings []Recording `json:"recordings,omitempty"`
 	Status     string      `json:"status,omitempty"` // the latest good answer's
 
 	Troubles     int       `json:"troubles,omitzero"`     // troubled answers since the last good one
 	TroubleSince time.Time `json:"troubleSince,omitzero"` // moved on by the time that the call could not be asked for
 	StillSince   time.Time `json:"stillSince,omitzero"`   // its account refused or wanted a pause: the clock of give_up_after may stand still from here
+	Turned       bool      `json:"turned,omitzero"`       // it was its turn, and the account was over its budget: it goes first when that is over
 
 	Asks []Ask `json:"asks,omitempty"` // the latest, in their order
 }
@@ -41,9 +44,10 @@ const keptAsks = 16
 func (h History) Seen() bool { return !h.SeenAt.IsZero() }
 
 // resumed is the history at the moment of a request: the clock of give_up_after stood still while the call stood in line (for budget, or
-// behind a closed account), and since the account refused it if this is the probe that tries again.
+// behind a closed account), and since the account refused it if this is the probe that tries again. It does not while the API is down: that is
+// trouble.
 func (h History) resumed(d Delivery) History {
-	if h.TroubleSince.IsZero() {
+	if h.TroubleSince.IsZero() || !d.Down.IsZero() {
 		return h
 	}
 	from := d.Now
@@ -76,15 +80,18 @@ func (h History) troubled(a Answer) History {
 	if h.TroubleSince.IsZero() {
 		h.TroubleSince = a.Asked
 	}
-	if kindOf(a.Err) == Refused || retryAfter(a.Err) > 0 {
+	kind := kindOf(a.Err)
+	if kind == Refused || kind == Limited || retryAfter(a.Err) > 0 {
 		h.StillSince = a.At
 	}
+	h.Turned = kind == Limited
 	return h
 }
 
 // good forgets trouble, and keeps what was seen.
 func (h History) good(a Answer) History {
-	h.Troubles, h.TroubleSince, h.StillSince = 0, time.Time{}, time.Time{}
+	h.Troubles, h.TroubleSince, h.StillSince, h.Turned = 0, time.Time{}, time.Time{}, false
+	h.LookedAt = a.Asked
 	h.Status = a.Voicemail.Status
 	if len(a.Voicemail.Recordings) > 0 {
 		h.Recordings = kept(a.Voicemail.Recordings)

@@ -21,6 +21,7 @@ type Later struct {
 	At      time.Time
 	Class   Class
 	History History
+	Fresh   bool   // the call comes from call.ended, and not out of the line
 	Why     string // out of a closed set
 }
 
@@ -28,14 +29,26 @@ type Later struct {
 type Class string
 
 const (
-	ClassSeen  Class = "seen"  // its recording was seen, only the text is awaited: the request that is most likely to bring something
-	ClassFirst Class = "first" // never asked for yet
+	ClassNext  Class = "next"  // its recording was seen and only the text is awaited, or it was turned away in its turn: it goes before all others
+	ClassFirst Class = "first" // nothing is known of it yet
 	ClassAgain Class = "again"
 	ClassLast  Class = "last" // the improbable final request before absent
 )
 
 // Classes lists every class, best first.
-func Classes() []Class { return []Class{ClassSeen, ClassFirst, ClassAgain, ClassLast} }
+func Classes() []Class { return []Class{ClassNext, ClassFirst, ClassAgain, ClassLast} }
+
+// Order is which class is asked for with an account's n-th request: the best, but one in twenty is offered to the calls asked before, and one in
+// twenty to the last requests, so that nobody starves under a load that lasts.
+func Order(n int) []Class {
+	switch {
+	case n%20 == 19:
+		return []Class{ClassLast, ClassNext, ClassAgain, ClassFirst}
+	case n%20 == 9:
+		return []Class{ClassNext, ClassAgain, ClassFirst, ClassLast}
+	}
+	return Classes()
+}
 
 func (*Verdict) outcome() {}
 func (Later) outcome()    {}
@@ -46,14 +59,14 @@ func (v verdicts) later(at time.Time, h History, why string) Later {
 	h.Due = at
 	class := ClassAgain
 	switch {
-	case h.Seen():
-		class = ClassSeen
-	case h.Requests == 0:
+	case h.Seen(), h.Turned:
+		class = ClassNext
+	case h.LookedAt.IsZero() && h.Troubles == 0 && !h.Spared:
 		class = ClassFirst
-	case at.Sub(h.EndedAt) >= v.policy.RecordingFor && h.Troubles == 0:
+	case at.Sub(h.EndedAt) >= v.policy.RecordingFor && h.Troubles == 0 && !h.Spared:
 		class = ClassLast
 	}
-	return Later{Call: v.call, Account: v.account, At: at, Class: class, History: h, Why: why}
+	return Later{Call: v.call, Account: v.account, At: at, Class: class, History: h, Fresh: v.fresh, Why: why}
 }
 
 func (v verdicts) verdict(kind Kind, now time.Time, r Reason) *Verdict {

@@ -15,14 +15,77 @@ type Policy struct {
 	RetryFirst    time.Duration // after the first trouble; doubles
 	RetryMax      time.Duration
 	GiveUpAfter   time.Duration // of trouble: failed
+	Outlook       Outlook       // of the call's bot, for now
 }
 
-// due is when a call may next be asked for.
-func (p Policy) due(c Call, h History) time.Time {
+// due is when a call may next be asked for. Where there is not budget for a request to each call before its last one, some are spared it, by lot:
+// so the others are asked for in time, instead of all too late. They wait where they go before all other last requests.
+func (p Policy) due(c Call, h History) (at time.Time, spared bool) {
 	if !h.Due.IsZero() {
-		return h.Due
+		return h.Due, h.Spared
 	}
-	return c.EndedAt.Add(p.First + spread(p.First/20, c.Key(), 0))
+	first := max(p.First, p.Outlook.first(c.Hint))
+	if p.Outlook.Spare > 0 && c.Hint == HintUnknown && spread(time.Second, c.Key(), -1) < seconds(p.Outlook.Spare) {
+		first, spared = p.RecordingFor, true
+	}
+	return c.EndedAt.Add(first + spread(first/20, c.Key(), 0)), spared
+}
+
+// lookAgain plans the next request for a call that had nothing in the latest.
+func (p Policy) lookAgain(c Call, h History, now time.Time) (at time.Time, last bool) {
+	return p.look(p.Outlook.plan(c.Hint), c, h, now, h.EndedAt, p.RecordingFor)
+}
+
+// lookForText plans the next request for a call whose recording was seen.
+func (p Policy) lookForText(c Call, h History, now time.Time) (at time.Time, last bool) {
+	return p.look(p.Outlook.Text, c, h, now, h.SeenAt, p.TranscriptFor)
+}
+
+// look plans by what was learned, or else by the fixed schedule.
+func (p Policy) look(plan *Plan, c Call, h History, now, since time.Time, until time.Duration) (at time.Time, last bool) {
+	fixed, end := p.nextLook(c.Key(), h.Requests, now, since, until)
+	if plan == nil || end {
+		return fixed, end
+	}
+	looked, age := max(h.LookedAt.Sub(since), 0), now.Sub(since)
+	next, last := plan.next(looked.Seconds(), age.Seconds())
+	if gap := seconds(next) - age; gap > p.Max && p.Outlook.Price <= lowestPrice && plan.toCome(age.Seconds()) > worthless {
+		return now.Add(p.Max), false
+	}
+	if last {
+		return since.Add(until + spread(until/100, c.Key(), h.Requests)), true
+	}
+	at = since.Add(seconds(next))
+	return at.Add(spread(at.Sub(now)/50, c.Key(), h.Requests)), false
+}
+
+// outlasted says whether trouble of the account has lasted too long for a call that stands in its line: since the call's own first trouble, or
+// since the API has been down while it stood there.
+func (p Policy) outlasted(d Delivery) bool {
+	if d.Down.IsZero() {
+		return false
+	}
+	since := d.History.TroubleSince
+	if since.IsZero() {
+		if since = d.Queued; since.Before(d.Down) {
+			since = d.Down
+		}
+	}
+	return d.Now.Sub(since) >= p.GiveUpAfter
+}
+
+// fixedLooks is how many requests the fixed schedule makes for a call that leaves nothing.
+func (p Policy) fixedLooks() int {
+	const most = 1000
+	var end time.Time
+	at, last := end.Add(p.First), false
+	for n := 1; n < most; n++ {
+		if last {
+			return n
+		}
+		at, last = p.nextLook("", n, at, end, p.RecordingFor)
+	}
+	return most
 }
 
 // nextLook plans the next request for something that is not there yet. Media's lag has a long tail, so the age of what is waited for

@@ -45,11 +45,20 @@ type Purse interface {
 	Give()
 	// Spend takes the budget for one further request within a seat already held.
 	Spend() bool
-	// Answered, Refused and Paused tell the purse what the API said of the account: it serves, it refuses the credentials, it wants
-	// nothing before a time.
+	// Answered, Refused, Paused, Limited and Troubled tell the purse what the API said of the account: it serves, it refuses the credentials,
+	// it wants nothing before a time, it is over its budget (pause over 0: for so long), it is in trouble (news: with a call that was in none
+	// before).
 	Answered()
 	Refused()
 	Paused(until time.Time)
+	Limited(pause time.Duration)
+	Troubled(news bool)
+}
+
+// A Forecast learns about an account's voicemails and says how its calls are planned.
+type Forecast interface {
+	Outlook(bot string) Outlook
+	Learn(bot string, l Lesson)
 }
 
 // A Delivery is a call as it is handed in: fresh from call.ended, or out of the line with its history.
@@ -63,7 +72,9 @@ type Delivery struct {
 	Queued     time.Time // when it entered the line, or was stored
 	Deliveries uint64    // how often it was handed out, this time included
 	Granted    bool      // a seat and a request of the budget are held for it
-	Probe      bool      // it is the one call that tries whether a refused account works again
+	Probe      bool      // it is the one call that tries whether a closed account works again
+	Reopens    time.Time // not granted: when its account is next asked, if that is known
+	Down       time.Time // since when its account's API is down; zero when it is not
 	Now        time.Time
 	Standing   func(context.Context) (bool, error) // fresh: whether its session is on its way in the line already; may be nil
 	Asking     func()                              // called before a request is made, if not nil: from there on it may take long
@@ -102,6 +113,10 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	c.EndedAt = h.EndedAt
 	acct := r.Accounts.For(c.Bot)
+	policy := r.Policy
+	if acct.Forecast != nil {
+		policy.Outlook = acct.Forecast.Outlook(c.Bot)
+	}
 	// Also out of the line: another replica may have been handed the same delivery, and was quicker.
 	rec, found, err := r.Ledger.Settled(ctx, c.Key())
 	switch {
@@ -110,7 +125,7 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	case found && !newerID(h.ID, rec.ID):
 		return Fold{Call: c, Why: "settled before"}, nil
 	}
-	v := verdicts{call: c, history: h, account: acct.Name, policy: r.Policy, transcription: acct.Transcription}
+	v := verdicts{call: c, history: h, account: acct.Name, policy: policy, transcription: acct.Transcription, fresh: !d.Line}
 	switch {
 	case h.Handed >= MaxDeliveries, !d.Line && d.Deliveries > MaxDeliveries:
 		return v.undeliverable(d.Now), nil
@@ -119,11 +134,12 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	case acct.Source == nil:
 		return v.failed(d.Now, ReasonRejected, "no account serves this bot: add it to accounts, or set smartassist"), nil
 	}
-	if due := r.Policy.due(c, h); d.Now.Before(due) {
+	due, spared := policy.due(c, h)
+	if h.Spared = spared; d.Now.Before(due) {
 		return v.later(due, h, "not yet due"), nil
 	}
-	if d.Line && !d.Granted { // its account is closed: only what was seen can be told
-		return v.unasked(d.Now), nil
+	if d.Line && !d.Granted { // its account is closed
+		return v.unasked(d), nil
 	}
 	if d.Account != "" && d.Account != acct.Name { // its bot has another account now, and that one's budget is not spent here
 		return v.later(d.Now, h, "moved"), nil
@@ -160,22 +176,45 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, context.Cause(ctx)
 	}
-	tell(acct.Purse, a)
+	tell(acct.Purse, a, v.history)
+	if acct.Forecast != nil {
+		if l := lesson(v.history, a, acct.Transcription); l != (Lesson{}) {
+			acct.Forecast.Learn(c.Bot, l)
+		}
+	}
 	return v.decide(a), nil
 }
 
-// tell passes on what an answer says of the account as a whole.
-func tell(p Purse, a Answer) {
+// Moot says whether a call at the head of a closed account's line is to be handled all the same, though it cannot be asked for: its recording was
+// seen, and is told in time; it was turned away, and makes room for such until the account opens; or it waits for an API that has been down for
+// too long.
+func (r *Relay) Moot(d Delivery) bool {
+	switch {
+	case d.History.Seen():
+		return true
+	case d.History.Turned:
+		return d.Reopens.After(d.Now)
+	}
+	return r.Policy.outlasted(d)
+}
+
+// tell passes on what an answer to a call with this history says of the account as a whole.
+func tell(p Purse, a Answer, h History) {
 	var t *Trouble
 	switch {
 	case a.Err == nil:
 		p.Answered()
 	case !errors.As(a.Err, &t):
+		p.Troubled(h.Troubles == 0)
 	case t.Kind == Refused:
 		p.Refused()
+	case t.Kind == Limited:
+		p.Limited(t.RetryAfter)
 	case t.RetryAfter > 0:
 		p.Paused(a.At.Add(t.RetryAfter))
 	case t.Kind == Rejected: // it looked at the call: the credentials are good. A 5xx or a proxy's page says nothing about them
 		p.Answered()
+	default:
+		p.Troubled(h.Troubles == 0)
 	}
 }

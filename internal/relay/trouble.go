@@ -12,6 +12,7 @@ const (
 	Transient TroubleKind = iota // asked again later
 	Refused                      // the account's credentials are refused: the call waits, the account is probed
 	Rejected                     // the API's final no to this call
+	Limited                      // the account is over its budget: all of its calls wait
 )
 
 // A Trouble is a Source's error. Its text is one line for operators: no secret, token, link, transcript or caller's number, nor anything

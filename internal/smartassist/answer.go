@@ -67,7 +67,7 @@ func readMistake(status int, h http.Header, body []byte, now time.Time) result {
 	}
 	switch {
 	case status == http.StatusTooManyRequests, c.says("rate limit", "rate-limit", "ratelimit", "too many requests"):
-		r = say(relay.Transient, "limited", "over the account's rate limit; check smartassist.rate_limit and who else uses the account")
+		r = say(relay.Limited, "limited", "over the account's rate limit; check smartassist.rate_limit and who else uses the account")
 		r.err.RetryAfter = retryAfter(h.Get("Retry-After"), now)
 		return r
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

@@ -57,12 +57,12 @@ func TestRead(t *testing.T) {
 		{"a 408", 408, msg("session not found"), "transient: error", ""},
 		{"a 410", 410, "", "transient: error", ""},
 
-		{"over the limit", 429, "", "transient: limited", ""},
-		{"over the limit, told as a 400", 400, msg("You exceeded the per-minute Rate Limit of this session"), "transient: limited", ""},
-		{"over the limit, told as a 401", 401, msg("Rate limit for this API has been reached"), "transient: limited", "HTTP 401 (code 4002): over the account's rate limit"},
-		{"over the limit, told as a 405", 405, msg("rate-limit"), "transient: limited", ""},
-		{"over the limit, told as a 422", 422, msg("RateLimit"), "transient: limited", ""},
-		{"over the limit, told as a 403", 403, msg("Too many requests"), "transient: limited", ""},
+		{"over the limit", 429, "", "limited: limited", ""},
+		{"over the limit, told as a 400", 400, msg("You exceeded the per-minute Rate Limit of this session"), "limited: limited", ""},
+		{"over the limit, told as a 401", 401, msg("Rate limit for this API has been reached"), "limited: limited", "HTTP 401 (code 4002): over the account's rate limit"},
+		{"over the limit, told as a 405", 405, msg("rate-limit"), "limited: limited", ""},
+		{"over the limit, told as a 422", 422, msg("RateLimit"), "limited: limited", ""},
+		{"over the limit, told as a 403", 403, msg("Too many requests"), "limited: limited", ""},
 
 		{"the API is in trouble", 500, msg("rate limit"), "transient: error", "HTTP 500: trouble at the API"},
 		{"an unknown 5xx", 599, "", "transient: error", ""},

@@ -112,13 +112,13 @@ func TestQuickRetries(t *testing.T) {
 		{"no budget, no second request", []http.HandlerFunc{answer(500, ""), ready}, 0, "transient: error", 1, 1},
 		{"budget for one more", []http.HandlerFunc{drop, answer(500, ""), ready}, 1, "transient: error", 2, 2},
 		{"who names a time is left alone", []http.HandlerFunc{answer(503, "", "Retry-After", "1"), ready}, 9, "transient: error", 1, 0},
-		{"a limit is no blip", []http.HandlerFunc{answer(429, ""), ready}, 9, "transient: limited", 1, 0},
+		{"a limit is no blip", []http.HandlerFunc{answer(429, ""), ready}, 9, "limited: limited", 1, 0},
 		{"nor is a refusal", []http.HandlerFunc{answer(401, ""), ready}, 9, "refused: refused", 1, 0},
 		{"nor a page", []http.HandlerFunc{answer(200, "<html>"), ready}, 9, "transient: unreadable", 1, 0},
 		{"nor a cut body", []http.HandlerFunc{answer(200, "{", "Content-Length", "9"), ready}, 9, "transient: unreadable", 1, 0},
 		{"nor a cut body under a 500", []http.HandlerFunc{answer(500, "{", "Content-Length", "9"), ready}, 9, "transient: error", 1, 0},
 		{"a cut refusal is one", []http.HandlerFunc{answer(401, "{", "Content-Length", "9"), ready}, 9, "refused: refused", 1, 0},
-		{"a cut limit is one", []http.HandlerFunc{answer(429, "{", "Content-Length", "9"), ready}, 9, "transient: limited", 1, 0},
+		{"a cut limit is one", []http.HandlerFunc{answer(429, "{", "Content-Length", "9"), ready}, 9, "limited: limited", 1, 0},
 		{"nothing yet is no blip", []http.HandlerFunc{answer(204, ""), ready}, 9, "nothing: no_content", 1, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("got %q, want one of %v", r.label(), Results())
 		}
 		if r.err != nil {
-			if r.err.Kind < relay.Transient || r.err.Kind > relay.Rejected || r.err.Text == "" || r.err.Status != status {
+			if r.err.Kind < relay.Transient || r.err.Kind > relay.Limited || r.err.Text == "" || r.err.Status != status {
 				t.Fatalf("got %+v, want a closed kind, a text and the status", r.err)
 			}
 			if r.err.RetryAfter < 0 || r.err.RetryAfter > maxRetryAfter || r.err.RetryAfter > 0 && r.brief {

@@ -110,7 +110,7 @@ func told(v relay.Voicemail, err error) string {
 	if !ok {
 		return "not a trouble: " + err.Error()
 	}
-	return map[relay.TroubleKind]string{relay.Transient: "transient", relay.Refused: "refused", relay.Rejected: "rejected"}[t.Kind] + ": " + t.Result
+	return map[relay.TroubleKind]string{relay.Transient: "transient", relay.Refused: "refused", relay.Rejected: "rejected", relay.Limited: "limited"}[t.Kind] + ": " + t.Result
 }
 
 // pipes serves a handler without sockets, as virtual time needs it. The transport dials it under any address.

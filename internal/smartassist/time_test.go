@@ -36,7 +36,7 @@ func TestTimeouts(t *testing.T) {
 		{"no answer", hang, "transient: timeout", "time-out after 10s"},
 		{"no end of the body", hangInBody(200), "transient: timeout", "time-out after 10s"},
 		{"no end of a refusal's body", hangInBody(401), "refused: refused", "HTTP 401: "},
-		{"no end of a limit's body", hangInBody(429), "transient: limited", "HTTP 429: "},
+		{"no end of a limit's body", hangInBody(429), "limited: limited", "HTTP 429: "},
 		{"no end of a blip's body", hangInBody(503), "transient: error", "HTTP 503: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
