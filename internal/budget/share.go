@@ -58,9 +58,10 @@ func (h *hoard) knock() {
 	}
 }
 
-// How the record is asked: a second is how old an account without a limit may see a pause of another replica's, and how long a try may take.
+// How the record is asked: lookEvery is how old an account without a limit may see a pause of another replica's, askFor how long a try may take.
 const (
 	lookEvery  = time.Second
+	idle       = time.Minute // somebody knocks before
 	askFor     = 2 * time.Second
 	measure    = 10 * time.Second
 	mostTokens = 64
@@ -147,10 +148,13 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		if n == 0 && len(news) == 0 {
 			t.adopt(0, 0)
-			if wanted && t.known {
+			switch {
+			case wanted && t.known:
 				return q.wait(p.pace), nil
+			case p.cfg.Limit == 0:
+				return lookEvery, nil
 			}
-			return lookEvery, nil
+			return idle, nil
 		}
 		switch err := t.write(ctx, q, now); {
 		case err == nil:

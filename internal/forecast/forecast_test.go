@@ -84,7 +84,11 @@ func TestReplicasLearnTogetherAndRestartsForgetNothing(t *testing.T) {
 		b, stopB := replica(t, m)
 		teach(a, "st-1", 60, 40*time.Second)
 		teach(b, "st-2", 60, 3*time.Minute)
-		pass(30 * time.Second)
+		for range 6 { // both are at work
+			a.Outlook("st-1")
+			b.Outlook("st-1")
+			pass(5 * time.Second)
+		}
 		for name, f := range map[string]*Forecast{"a": a, "b": b} {
 			if asked := f.known.Account.Asked; math.Abs(asked-120) > .1 {
 				t.Errorf("%s knows of %g calls, want those of both replicas", name, asked)
