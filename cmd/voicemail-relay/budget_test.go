@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -219,4 +220,31 @@ func TestWhatWasLearnedSurvivesARestart(t *testing.T) {
 			t.Errorf("after a restart nothing is planned: %+v", p)
 		}
 	})
+}
+
+// Two real processes and 120 requests a minute; one is killed.
+func TestProcessesShareTheBudget(t *testing.T) {
+	t.Parallel() // it mostly waits
+	if !*stormLong {
+		t.Skip("takes six minutes: -storm.long")
+	}
+	s := newStorm(t, newNodeUnlessShort(t), "--smartassist.rate_limit", "120")
+	s.relays = []*process{s.relay(), s.relay()}
+	for i := range 1500 {
+		s.confirm(fmt.Appendf(nil, `{"botId":"st-1","sessionId":"s%d"}`, i))
+	}
+	used := func(d time.Duration) int {
+		before := s.api.Requests()
+		<-time.After(d)
+		return s.api.Requests() - before
+	}
+	used(time.Minute)
+	two := used(2 * time.Minute)
+	s.relays[0].end(syscall.SIGKILL)
+	one := used(2 * time.Minute)
+	most := s.api.MaxIn60s()
+	if most > 120 || two < 2*108 || one < 2*108 {
+		t.Errorf("at most %d requests within 60 s, %d in two minutes by two processes, %d by the one that is left; want at most 120, and over nine tenths of 240", most, two, one)
+	}
+	t.Logf("at most %d requests within 60 s, %d in two minutes by two processes, %d by the one that is left", most, two, one)
 }
