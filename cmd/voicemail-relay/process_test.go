@@ -212,6 +212,7 @@ func awaitReady(t *testing.T, base string) {
 }
 
 func TestRunWithoutServerWaitsAndOthersGiveUp(t *testing.T) {
+	t.Parallel() // it mostly waits
 	if testing.Short() {
 		t.Skip("real processes")
 	}
