@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"voicemail-relay/internal/settings"
+	"voicemail-relay/internal/smartassist"
 )
 
 // Exit codes.
@@ -137,7 +138,7 @@ func strict(root *cobra.Command) {
 
 // load reads the settings from file, environment and flags.
 func (a *app) load(cmd *cobra.Command, need settings.Need) (*settings.Effective, error) {
-	src := settings.Source{Environ: a.environ, Need: need, Terminal: isTerminal(a.stderr)}
+	src := settings.Source{Environ: a.environ, Need: need, Terminal: isTerminal(a.stderr), ReadFile: os.ReadFile, Secret: smartassist.CheckSecret}
 	src.File, _ = cmd.Flags().GetString("config")
 	where := "--config"
 	if src.File == "" {

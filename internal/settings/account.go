@@ -51,6 +51,8 @@ func (l *loader) checkAccount(a *Account, path string, required bool) {
 	}
 	if strings.HasPrefix(a.Algorithm, "RS") && a.AppSecret != "" && !strings.Contains(a.AppSecret, "-----BEGIN") {
 		l.clashf(path+".app_secret", path+".algorithm", "must be a private key in PEM with algorithm %s", a.Algorithm)
+	} else {
+		l.checkSecret(a, path)
 	}
 	total := l.e.Calls.Concurrency
 	if a.Concurrency == 0 {

@@ -10,6 +10,7 @@ import (
 func (l *loader) check() {
 	s := &l.e.Settings
 	l.checkNATS(s)
+	l.checkFiles(s.NATS)
 	l.checkSubjects(s)
 	if s.Retry.First > s.Retry.Max {
 		l.clashf("retry.first", "retry.max", "%s is more than retry.max (%s)", short(s.Retry.First), short(s.Retry.Max))
