@@ -150,11 +150,8 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 		}
 	}
 	ack, err := js.PublishMsg(ctx, m)
-	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
-		return fmt.Errorf("no stream holds %s: run voicemail-relay setup", s.Calls.Subject)
-	}
 	if err != nil {
-		return fmt.Errorf("publish on %s: %w", s.Calls.Subject, err)
+		return unconfirmed(js, s.Calls.Subject, err)
 	}
 	if p.asJSON {
 		out, _ := json.Marshal(map[string]any{"stream": ack.Stream, "seq": ack.Sequence, "duplicate": ack.Duplicate})
@@ -163,4 +160,27 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 	}
 	fmt.Fprintf(a.stdout, "published on %s: stream %s, sequence %d\n", s.Calls.Subject, ack.Stream, ack.Sequence)
 	return nil
+}
+
+// unconfirmed says why a stream did not confirm a call, as far as that can be found out.
+func unconfirmed(js jetstream.JetStream, subject string, err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
+		if _, err := js.AccountInfo(ctx); errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+			return fmt.Errorf("publish on %s: %w", subject, bus.Explained(err))
+		}
+		return fmt.Errorf("no stream holds %s: run voicemail-relay setup", subject)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		name, lost := js.StreamNameBySubject(ctx, subject)
+		if lost != nil {
+			break
+		}
+		if st, lost := js.Stream(ctx, name); lost == nil && st.CachedInfo().Config.NoAck {
+			return fmt.Errorf("publish on %s: stream %s has no_ack and confirms nothing, so that nobody knows whether the call is stored: set no_ack to false", subject, name)
+		}
+		return fmt.Errorf("publish on %s: stream %s has not confirmed the call within 5 s, which may be stored all the same; publish it again, repeats are harmless: %w", subject, name, err)
+	}
+	return fmt.Errorf("publish on %s: %w", subject, err)
 }

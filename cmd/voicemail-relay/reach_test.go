@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"voicemail-relay/internal/settings"
 )
@@ -129,5 +130,43 @@ func TestRunSaysWhyItIsNotConnected(t *testing.T) {
 	}
 	if log := relay.out.String(); !strings.Contains(log, "Authorization Violation") || strings.Contains(log, "hunter2") || strings.Count(log, "cannot be reached") != 1 {
 		t.Errorf("the log does not tell once, without the password, why: %s", log)
+	}
+}
+
+func TestJetStreamThatIsOffIsNamed(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("real servers")
+	}
+	const cure = "JetStream is not enabled on the server at nats.url"
+	url := plainServer(t, freePort(t), server.Options{})
+	for _, args := range []string{"setup", "publish st-1 s1", "watch --count 1", "failed list"} {
+		_, stderr, code := called(t, "", nil, append(strings.Fields(args), "--nats.url", url)...)
+		if code != exitFailed || !strings.Contains(stderr, cure) {
+			t.Errorf("%s: exit %d, %s, want 1 and the cure", args, code, stderr)
+		}
+	}
+	relay := begin(t, "run", "--nats.url", url, "--http.addr", "127.0.0.1:0", "--smartassist.base_url", "http://127.0.0.1:1", "--smartassist.app_id", "a", "--smartassist.app_secret", "b")
+	relay.find(cure)
+	if status, body := get(t, httpAddr(t, relay)+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, cure) {
+		t.Errorf("/readyz answers %d %s, want 503 and the cure: it may be starting", status, body)
+	}
+	if code := relay.end(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestPublishSaysThatNothingIsConfirmed(t *testing.T) {
+	t.Parallel() // it waits for the confirmation
+	if testing.Short() {
+		t.Skip("real time")
+	}
+	url := plainServer(t, freePort(t), server.Options{JetStream: true, StoreDir: t.TempDir()})
+	js := client(t, url)
+	if _, err := js.CreateStream(context.Background(), jetstream.StreamConfig{Name: "THEIRS", Subjects: []string{"call.>"}, NoAck: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := called(t, "", nil, "publish", "st-1", "s1", "--nats.url", url); code != exitFailed || !strings.Contains(stderr, "stream THEIRS has no_ack") {
+		t.Errorf("exit %d, %s, want 1 and the reason", code, stderr)
 	}
 }
