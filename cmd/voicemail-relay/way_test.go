@@ -178,7 +178,7 @@ func TestGarbageIsToldAtOnceWithItsBytes(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.emu.ScriptEvery(emu.Ready("x"))
 		for _, g := range append(garbage, garbage[2]) { // the same garbage twice: two verdicts
-			w.call(g)
+			w.call(g, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		}
 		w.session("good")
 		vs := w.await(len(garbage)+2, time.Minute)
@@ -187,6 +187,9 @@ func TestGarbageIsToldAtOnceWithItsBytes(t *testing.T) {
 			if v.subject == "voicemail.failed" {
 				if v.str("reason") != "malformed" {
 					t.Errorf("reason %q, want malformed", v.str("reason"))
+				}
+				if got := v.header["traceparent"]; len(got) != 1 || !strings.HasPrefix(got[0], "00-4bf92f3577b34da6a3ce929d0e0e4736-") {
+					t.Errorf("%s: traceparent %q, want it continued", v.str("error"), got)
 				}
 				raws[v.str("raw")]++
 				if v.at.Sub(w.began) > 5*time.Second {
