@@ -89,6 +89,8 @@ func TestEveryAnswerHasItsVerdictAndItsCost(t *testing.T) {
 		{"503 with Retry-After", []emu.Step{emu.ServerErrorRetryAfter(503, "20"), emu.Ready("x")}, nil, "ready", "completed", 2, 35 * time.Second, 39 * time.Second},
 		{"refused credentials, mended", []emu.Step{emu.Unauthorized(), emu.Forbidden(), emu.Ready("x")}, nil, "ready", "completed", 3, 17 * time.Second, 25 * time.Second},
 		{"trouble without end", []emu.Step{emu.ServerError(503)}, []string{"retry.give_up_after=1h"}, "failed", "gave_up", -1, time.Hour, time.Hour + 2*time.Minute},
+		{"no waits at all", []emu.Step{emu.NotYet(), emu.NotYet(), emu.Error(418, "teapot"), emu.ServerError(500), emu.ServerError(500), emu.ServerError(500), emu.Ready("x")},
+			[]string{"wait.first=0s", "wait.max=0s", "retry.first=0s", "retry.max=0s"}, "ready", "completed", 7, 0, 10 * time.Second},
 		{"a recording that was seen and is gone", []emu.Step{emu.NoTranscript(), emu.NotYet()}, nil, "ready", "timed_out", 9, 10 * time.Minute, 10*time.Minute + 30*time.Second},
 		{"a recording that was seen, then a final no", []emu.Step{emu.NoTranscript(), emu.Failed()}, nil, "ready", "timed_out", 9, 10 * time.Minute, 10*time.Minute + 30*time.Second},
 		{"a recording that was seen, then trouble without end", []emu.Step{emu.NoTranscript(), emu.HTML(502)}, nil, "ready", "timed_out", -1, 10 * time.Minute, 10*time.Minute + 30*time.Second},
