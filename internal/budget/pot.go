@@ -46,14 +46,13 @@ type pot struct {
 // newPot is empty, so that whoever is started again does not spend a burst twice within one minute.
 func newPot() pot { return pot{Pace: 1, Calm: again} }
 
-// sane is what can be read out of any record.
+// sane is what can be read out of any record: one that holds what cannot be is begun anew.
 func (q pot) sane(p pace) pot {
-	if !(q.Pace >= slowest && q.Pace <= 1) { // NaN too
-		q.Pace = 1
+	longest := (2 * time.Hour).Seconds()
+	if q.Pace < slowest || q.Pace > 1 || q.Tokens < 0 || q.Pause < 0 || q.Pause > longest || q.Calm < 0 {
+		return newPot()
 	}
-	q.Tokens = min(max(q.Tokens, 0), p.burst)
-	q.Pause = min(max(q.Pause, 0), 2*time.Hour.Seconds())
-	q.Calm = max(q.Calm, 0)
+	q.Tokens = min(q.Tokens, p.burst) // another limit may have been set
 	return q
 }
 

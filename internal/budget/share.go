@@ -58,9 +58,10 @@ func (h *hoard) knock() {
 	}
 }
 
-// How the record is asked: a second is how old an account without a limit may see a pause of another replica's, and how long a try may take.
+// How the record is asked: lookEvery is how old an account without a limit may see a pause of another replica's, askFor how long a try may take.
 const (
 	lookEvery  = time.Second
+	idle       = time.Minute // somebody knocks before
 	askFor     = 2 * time.Second
 	measure    = 10 * time.Second
 	mostTokens = 64
@@ -147,10 +148,13 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		if n == 0 && len(news) == 0 {
 			t.adopt(0, 0)
-			if wanted && t.known {
+			switch {
+			case wanted && t.known:
 				return q.wait(p.pace), nil
+			case p.cfg.Limit == 0:
+				return lookEvery, nil
 			}
-			return lookEvery, nil
+			return idle, nil
 		}
 		switch err := t.write(ctx, q, now); {
 		case err == nil:
@@ -199,7 +203,8 @@ func (t *teller) read(ctx context.Context) error {
 		return err
 	}
 	now := t.p.cfg.Now()
-	if revision == t.revision && !t.at.IsZero() {
+	first := t.at.IsZero()
+	if revision == t.revision && !first {
 		t.known, t.current = true, now
 		return nil
 	}
@@ -210,6 +215,9 @@ func (t *teller) read(ctx context.Context) error {
 	t.revision, t.known, t.current, t.at = revision, true, now, now.Add(-age)
 	t.pot = newPot()
 	if revision == 0 {
+		if first { // nobody has spent anything yet, or not that any of ours knows
+			t.pot.Tokens = t.p.pace.burst
+		}
 		return nil
 	}
 	if ahead := stored.Sub(now); t.measured.IsZero() || ahead > t.ahead {
@@ -219,7 +227,27 @@ func (t *teller) read(ctx context.Context) error {
 	if json.Unmarshal(value, &q) == nil { // else it is none of ours: begun anew
 		t.pot = q.sane(t.p.pace)
 	}
+	if first {
+		t.date(ctx, value, stored)
+	}
 	return nil
+}
+
+// date finds out how old the record was that a new process found: it stores the same once more, and the server's clock tells. When that fails,
+// it was stored just now, for all that is known.
+func (t *teller) date(ctx context.Context, value []byte, stored time.Time) {
+	revision, err := t.r.Write(ctx, t.p.cfg.Key, value, t.revision)
+	if err != nil {
+		return
+	}
+	_, same, again, err := t.r.Read(ctx, t.p.cfg.Key)
+	if err != nil || same != revision {
+		return
+	}
+	now := t.p.cfg.Now()
+	t.pot = t.pot.after(again.Sub(stored), t.p.pace)
+	t.revision, t.at, t.current = revision, now, now
+	t.ahead, t.measured = again.Sub(now), now
 }
 
 // write stores the pot as it was at a moment just past.

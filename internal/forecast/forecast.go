@@ -25,6 +25,7 @@ type Forecast struct {
 	cfg Config
 
 	mu    sync.Mutex
+	used  bool   // since the record was last looked at
 	known memory // as the record has it, and since
 	news  memory // what the record is still to be told
 	at    time.Time
@@ -56,7 +57,7 @@ func New(cfg Config) (*Forecast, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Forecast{cfg: cfg, at: cfg.Now(), known: memory{Bots: map[string]relay.Experience{}}, news: memory{Bots: map[string]relay.Experience{}}}, nil
+	return &Forecast{cfg: cfg, used: true, at: cfg.Now(), known: memory{Bots: map[string]relay.Experience{}}, news: memory{Bots: map[string]relay.Experience{}}}, nil
 }
 
 // Outlook is what a bot's calls are planned by now.
@@ -64,6 +65,7 @@ func (f *Forecast) Outlook(bot string) relay.Outlook {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.cfg.Now()
+	f.used = true
 	if f.plans == nil || now.Sub(f.made) >= fresh {
 		f.advance(now)
 		f.plans, f.made = map[string]relay.Outlook{}, now
@@ -85,6 +87,7 @@ func (f *Forecast) Arrived() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.advance(f.cfg.Now())
+	f.used = true
 	f.known.Calls++
 	f.news.Calls++
 }
@@ -94,6 +97,7 @@ func (f *Forecast) Learn(bot string, l relay.Lesson) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.advance(f.cfg.Now())
+	f.used = true
 	f.known.learn(bot, l)
 	f.news.learn(bot, l)
 }

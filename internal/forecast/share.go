@@ -45,10 +45,20 @@ func (f *Forecast) Run(ctx context.Context, r Record) {
 // exchange reads the record and adds what is new. It is tried again with the next round, but for what may have been stored: a lesson that is
 // lost costs nothing, one that counts twice costs little.
 func (f *Forecast) exchange(ctx context.Context, r Record) {
+	f.mu.Lock()
+	used := f.used
+	f.used = false
+	f.mu.Unlock()
+	if !used { // nobody needs it
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	value, revision, stored, err := r.Read(ctx, f.cfg.Key)
 	if err != nil {
+		f.mu.Lock()
+		f.used = true
+		f.mu.Unlock()
 		return
 	}
 	record := memory{}
@@ -70,7 +80,7 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil {
-		f.news = news.plus(f.news)
+		f.news, f.used = news.plus(f.news), true
 		return
 	}
 	f.known = all.plus(f.news)

@@ -15,13 +15,13 @@ const (
 	lagFirst   = 0.1 // seconds: the upper edge of the first bucket
 )
 
-// lagEdge is a bucket's lower edge in seconds.
-func lagEdge(i int) float64 {
-	if i <= 0 {
-		return 0
+// lagEdges are the buckets' edges in seconds; they never change.
+var lagEdges = func() (edges [lagBuckets + 1]float64) {
+	for i := 1; i <= lagBuckets; i++ {
+		edges[i] = lagFirst * math.Exp2(float64(i-1)/4)
 	}
-	return lagFirst * math.Exp2(float64(i-1)/4)
-}
+	return edges
+}()
 
 // logNormal is a histogram of n lags with this median, and sigma of their logarithm.
 func logNormal(n float64, median time.Duration, sigma float64) (l Lags) {
@@ -31,9 +31,9 @@ func logNormal(n float64, median time.Duration, sigma float64) (l Lags) {
 	for i := range l {
 		below := 0.0
 		if i > 0 {
-			below = cdf(lagEdge(i))
+			below = cdf(lagEdges[i])
 		}
-		l[i] = n * (cdf(lagEdge(i+1)) - below)
+		l[i] = n * (cdf(lagEdges[i+1]) - below)
 	}
 	return l
 }
@@ -45,7 +45,7 @@ func (l *Lags) add(from, to time.Duration, guess Lags) {
 	sum := 0.0
 	a, b := max(from.Seconds(), 0), to.Seconds()
 	for i := range l {
-		low, high := lagEdge(i), lagEdge(i+1)
+		low, high := lagEdges[i], lagEdges[i+1]
 		if i == lagBuckets-1 {
 			high = math.Inf(1)
 		}
@@ -101,7 +101,7 @@ func (l Lags) cumulative() func(seconds float64) float64 {
 		if i >= lagBuckets {
 			return 1
 		}
-		low, high := lagEdge(i), lagEdge(i+1)
+		low, high := lagEdges[i], lagEdges[i+1]
 		return (upTo[i] + l[i]*min(max((x-low)/(high-low), 0), 1)) / all
 	}
 }

@@ -24,11 +24,11 @@ func (p Policy) due(c Call, h History) (at time.Time, spared bool) {
 	if !h.Due.IsZero() {
 		return h.Due, h.Spared
 	}
-	first := max(p.First, p.Outlook.first(c.Hint))
 	if p.Outlook.Spare > 0 && c.Hint == HintUnknown && spread(time.Second, c.Key(), -1) < seconds(p.Outlook.Spare) {
-		first, spared = p.RecordingFor, true
+		return c.EndedAt.Add(p.RecordingFor + spread(p.RecordingFor/100, c.Key(), 0)), true
 	}
-	return c.EndedAt.Add(first + spread(first/20, c.Key(), 0)), spared
+	first := max(p.First, p.Outlook.first(c.Hint))
+	return c.EndedAt.Add(first + spread(first/20, c.Key(), 0)), false
 }
 
 // lookAgain plans the next request for a call that had nothing in the latest.

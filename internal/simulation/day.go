@@ -60,6 +60,15 @@ func Arrivals(stretches []Stretch, seed uint64) []time.Duration {
 	return calls
 }
 
+// SinceFirst sorts times and tells each since the first.
+func SinceFirst(times []time.Duration) []time.Duration {
+	ts := slices.Sorted(slices.Values(times))
+	for i := len(ts) - 1; i >= 0; i-- {
+		ts[i] -= ts[0]
+	}
+	return ts
+}
+
 // check says what is wrong with a day.
 func (d Day) check() error {
 	switch {

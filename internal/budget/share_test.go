@@ -1,0 +1,442 @@
+package budget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// memory is a Record in memory, with a clock of its own and a network between: the twin of the bucket (internal/bus holds both to the same).
+type memory struct {
+	mu       sync.Mutex
+	value    []byte
+	revision uint64
+	stored   time.Time
+	skew     time.Duration // the server's clock before everybody's
+	travel   time.Duration
+	fails    func() error // before anything is done
+	loses    func() bool  // the answer, after it is done
+	writes   int
+}
+
+var errLost = errors.New("no answer")
+
+func (m *memory) Read(context.Context, string) ([]byte, uint64, time.Time, error) {
+	<-time.After(m.travel)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		if err := m.fails(); err != nil {
+			return nil, 0, time.Time{}, err
+		}
+	}
+	return m.value, m.revision, m.stored, nil
+}
+
+func (m *memory) Write(_ context.Context, _ string, value []byte, revision uint64) (uint64, error) {
+	<-time.After(m.travel)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		if err := m.fails(); err != nil {
+			return 0, err
+		}
+	}
+	if revision != m.revision {
+		return 0, fmt.Errorf("memory: %w", ErrConflict)
+	}
+	m.value, m.stored = value, time.Now().Add(m.skew)
+	m.revision++
+	m.writes++
+	if m.loses != nil && m.loses() {
+		return 0, errLost
+	}
+	return m.revision, nil
+}
+
+// spenders are replicas that spend all they are granted, and the window that their requests stand in.
+type spenders struct {
+	t     *testing.T
+	limit int
+	mu    sync.Mutex
+	sent  []time.Time
+	most  int
+	total int
+}
+
+func (s *spenders) request() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.sent = append(s.sent, now)
+	for now.Sub(s.sent[0]) >= time.Minute {
+		s.sent = s.sent[1:]
+	}
+	s.total++
+	if s.most = max(s.most, len(s.sent)); s.most > s.limit {
+		s.t.Errorf("%d requests within 60 s, want at most %d", len(s.sent), s.limit)
+	}
+}
+
+// count is how many requests were made.
+func (s *spenders) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
+// replica spends until ctx ends, with a clock that is wrong by skew.
+func (s *spenders) replica(ctx context.Context, r Record, skew time.Duration) *Purse {
+	p, err := New(Config{Limit: s.limit, Seats: 100, Shared: NewSeats(100), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute,
+		Now: func() time.Time { return time.Now().Add(skew) }})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	go p.Run(ctx, r) // ends with ctx
+	go func() {      // too
+		for ctx.Err() == nil {
+			if ok, _ := acquire(p, time.Minute); ok && ctx.Err() == nil {
+				s.request()
+				p.Release(false)
+			}
+		}
+	}()
+	return p
+}
+
+// pass lets time pass, and everybody act.
+func pass(d time.Duration) { <-time.After(d); synctest.Wait() }
+
+func TestReplicasShareOneLimit(t *testing.T) {
+	for _, limit := range []int{6, 60, 120, 3000} {
+		for _, replicas := range []int{1, 2, 5} {
+			t.Run(fmt.Sprint(limit, " for ", replicas), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, stop := context.WithCancel(t.Context())
+					defer stop()
+					m := &memory{travel: time.Millisecond, skew: -7 * time.Minute}
+					s := &spenders{t: t, limit: limit}
+					for i := range replicas {
+						s.replica(ctx, m, time.Duration(i-1)*time.Hour) // clocks differ
+					}
+					pass(10 * time.Minute)
+					if least := limit * 10 * 9 / 10; s.count() < least {
+						t.Errorf("%d requests in ten minutes, want over %d: the budget is there to be used", s.count(), least)
+					}
+					stop()
+					pass(2 * time.Minute) // who waits for a grant has to notice
+				})
+			})
+		}
+	}
+}
+
+func TestReplicasComeAndGo(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := rand.New(rand.NewPCG(seed, 1))
+				m := &memory{travel: 2 * time.Millisecond}
+				luck, bad := rand.New(rand.NewPCG(seed, 2)), 0.0 // under the memory's lock
+				m.fails = func() error {
+					if luck.Float64() < bad {
+						return errLost
+					}
+					return nil
+				}
+				m.loses = func() bool { return luck.Float64() < bad/2 }
+				s := &spenders{t: t, limit: 60}
+				for range 20 {
+					ctx, kill := context.WithCancel(t.Context()) // as kill -9 does: what it had taken is lost
+					for range 1 + r.IntN(3) {
+						s.replica(ctx, m, time.Duration(r.IntN(600)-300)*time.Second)
+					}
+					m.mu.Lock()
+					bad = []float64{0, 0, .1, .5}[r.IntN(4)]
+					m.skew += time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(500)) * time.Millisecond // a leader with another clock
+					if r.IntN(10) == 0 && len(m.value) > 0 {
+						m.value = []byte([]string{`{"tokens":1e9,"pace":-3}`, `x`, `{"tokens":"many"}`}[r.IntN(3)]) // somebody's own
+					}
+					m.mu.Unlock()
+					pass(time.Duration(1+r.IntN(200)) * time.Second)
+					kill()
+					synctest.Wait()
+				}
+				pass(2 * time.Minute)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if s.most < 20 {
+					t.Errorf("at most %d requests in a minute: nothing was tried", s.most)
+				}
+			})
+		})
+	}
+}
+
+func TestKilledReplicaLocksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{travel: time.Millisecond}
+		s := &spenders{t: t, limit: 120}
+		one, killOne := context.WithCancel(t.Context())
+		two, killTwo := context.WithCancel(t.Context())
+		defer killTwo()
+		s.replica(one, m, 0)
+		s.replica(two, m, 0)
+		pass(3 * time.Minute)
+		killOne()
+		before := s.count()
+		pass(2 * time.Minute)
+		if got := s.count() - before; got < 2*120*9/10 {
+			t.Errorf("the other made %d requests in two minutes, want over %d", got, 2*120*9/10)
+		}
+		killTwo()
+		pass(2 * time.Minute)
+	})
+}
+
+func TestNothingIsSpentWithoutTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		down := false
+		m := &memory{travel: time.Millisecond}
+		m.fails = func() error {
+			if down {
+				return errLost
+			}
+			return nil
+		}
+		s := &spenders{t: t, limit: 60}
+		s.replica(ctx, m, 0)
+		pass(time.Minute)
+		m.mu.Lock()
+		down = true
+		m.mu.Unlock()
+		pass(time.Second)
+		before := s.count()
+		pass(10 * time.Minute)
+		if s.count() > before {
+			t.Errorf("%d requests while nobody could know what others spend", s.count()-before)
+		}
+		m.mu.Lock()
+		down = false
+		m.mu.Unlock()
+		pass(10 * time.Second)
+		if s.count() == before {
+			t.Errorf("nothing is spent after the record is back")
+		}
+		stop()
+		pass(2 * time.Minute)
+	})
+}
+
+func TestNewProcessNeedNotWaitForItsFirstRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{travel: time.Millisecond, skew: time.Hour}
+		s := &spenders{t: t, limit: 1}
+		for i := range 3 {
+			ctx, stop := context.WithCancel(t.Context())
+			before := s.count()
+			s.replica(ctx, m, 0)
+			pass(100 * time.Millisecond)
+			if s.count() != before+1 {
+				t.Errorf("process %d made %d requests, want one at once: the last was minutes ago", i, s.count()-before)
+			}
+			stop()
+			pass(5 * time.Minute)
+		}
+	})
+}
+
+func TestPauseHoldsEverywhere(t *testing.T) {
+	for _, limit := range []int{60, 0} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				m := &memory{travel: time.Millisecond}
+				mk := func() *Purse {
+					p, err := New(Config{Limit: limit, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute})
+					if err != nil {
+						t.Fatal(err)
+					}
+					go p.Run(ctx, m) // ends with ctx
+					return p
+				}
+				a, b := mk(), mk()
+				for _, p := range []*Purse{a, b} { // both are at work
+					if ok, _ := acquire(p, time.Minute); !ok {
+						t.Fatal("no grant")
+					}
+				}
+				a.Limited(40 * time.Second)
+				start := time.Now()
+				var last time.Duration // before the gap
+				for {
+					ok, _ := acquire(b, time.Hour)
+					b.Release(false)
+					if since := time.Since(start); !ok || since > last+20*time.Second {
+						if !ok || since < 40*time.Second || last > 1100*time.Millisecond {
+							t.Errorf("another replica at work asked %s after the pause was told, and then at %s; want at most a second, and 40 s", last, since)
+						}
+						break
+					} else {
+						last = since
+					}
+					pass(100 * time.Millisecond)
+				}
+				stop()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+func TestAnIdleAccountAsksNothingOfTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		m := &memory{travel: time.Millisecond}
+		reads := 0
+		m.fails = func() error { reads++; return nil }
+		for _, limit := range []int{0, 60} {
+			p, err := New(Config{Limit: limit, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go p.Run(ctx, m) // ends with ctx
+		}
+		pass(time.Hour)
+		if reads > 0 {
+			t.Errorf("%d questions to the server in an idle hour, want none", reads)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+func TestOverTheBudgetAgainAndAgainSlowsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 60, 10)
+		rate := func() float64 { return p.Snapshot().Pace }
+		pass(100 * time.Millisecond)
+		p.Limited(0)
+		for range 5 {
+			p.Limited(0) // requests that were under way
+		}
+		if got := rate(); got != 1 {
+			t.Errorf("pace %.2f after the first time, want 1: it is somebody's burst", got)
+		}
+		start := time.Now()
+		if ok, _ := acquire(p, time.Hour); !ok || time.Now().Truncate(time.Minute).Equal(start.Truncate(time.Minute)) {
+			t.Errorf("asked again %s later, in the same minute", time.Since(start))
+		}
+		p.Limited(0)
+		pass(time.Minute)
+		p.Limited(0)
+		if got := rate(); got < .48 || got > .55 {
+			t.Errorf("pace %.2f after the third time, want about 0.7²", got)
+		}
+		pass(12 * time.Minute)
+		if got := rate(); got != 1 {
+			t.Errorf("pace %.2f after 12 quiet minutes, want 1", got)
+		}
+		for range 30 {
+			p.Limited(time.Second)
+			pass(2 * time.Second)
+		}
+		if got := rate(); got < slowest {
+			t.Errorf("pace %.3f, want at least %.3f: it has to find out when there is room again", got, slowest)
+		}
+	})
+}
+
+func TestLimitedWithoutALimitPausesOnlyWhenTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 10)
+		p.Limited(0)
+		if !p.TryTake() {
+			t.Errorf("paused, though nobody knows for how long")
+		}
+		p.Limited(3 * time.Second)
+		start := time.Now()
+		if ok, _ := acquire(p, time.Hour); !ok || time.Since(start) != 3*time.Second {
+			t.Errorf("asked again after %s, want 3 s", time.Since(start))
+		}
+	})
+}
+
+func TestAccountInTroubleIsProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 100)
+		for range 9 {
+			p.Troubled(true)
+		}
+		for range 100 {
+			p.Troubled(false) // of calls that were in trouble before
+		}
+		p.Answered()
+		for range 9 {
+			p.Troubled(true)
+		}
+		if !p.TryTake() {
+			t.Fatal("closed, though no ten calls in a row were in trouble")
+		}
+		p.Troubled(true)
+		if p.TryTake() {
+			t.Fatal("open, though ten calls in a row were in trouble")
+		}
+		down := time.Now()
+		start := time.Now()
+		var at []time.Duration
+		for range 4 {
+			ok, probe, w := p.Acquire()
+			for !ok {
+				<-time.After(w.For)
+				ok, probe, w = p.Acquire()
+			}
+			if !probe || !w.Down.Equal(down) {
+				t.Fatalf("probe %v, down since %s, want a probe that knows that it is down since %s", probe, w.Down, down)
+			}
+			if ok, _, w := p.Acquire(); ok || !w.Closed || !w.Down.Equal(down) {
+				t.Fatal("a second probe beside the first")
+			}
+			at = append(at, time.Since(start).Round(time.Second))
+			p.Troubled(false)
+			p.Release(true)
+		}
+		if got, want := fmt.Sprint(at), "[1s 3s 7s 15s]"; got != want {
+			t.Errorf("probes at %s, want %s", got, want)
+		}
+		_, _ = acquire(p, time.Hour)
+		p.Answered()
+		p.Release(true)
+		if ok, probe, _ := p.Acquire(); !ok || probe {
+			t.Errorf("mended, but still closed")
+		}
+	})
+}
+
+func TestFurtherRequestsDrawOnTheRecordToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		m := &memory{travel: time.Millisecond}
+		p, err := New(Config{Limit: 60, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go p.Run(ctx, m) // ends with ctx
+		n := 0
+		start := time.Now()
+		for p.Spend() {
+			n++
+		}
+		if n != 3 || time.Since(start) > 100*time.Millisecond {
+			t.Errorf("%d further requests within %s, want the burst of 3 at once, and no waiting for more", n, time.Since(start))
+		}
+		stop()
+		synctest.Wait()
+	})
+}
