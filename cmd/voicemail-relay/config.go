@@ -24,7 +24,7 @@ func (a *app) configCommand() *cobra.Command {
   voicemail-relay config init relay.yaml`,
 		Args: noArgs, Annotations: map[string]string{usesSettings: "y"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			e, err := a.load(cmd, settings.NeedNATS)
+			e, err := a.load(cmd, settings.NeedNothing)
 			if err != nil {
 				return err
 			}

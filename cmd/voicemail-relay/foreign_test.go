@@ -30,6 +30,13 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 		{"one call a subject", jetstream.StreamConfig{Subjects: subjects, MaxMsgsPerSubject: 1}, "max_msgs_per_subject"},
 		{"a handful of calls", jetstream.StreamConfig{Subjects: subjects, MaxMsgs: 5}, "max_msgs"},
 		{"calls for seconds", jetstream.StreamConfig{Subjects: subjects, MaxAge: 5 * time.Second, Duplicates: time.Second}, "max_age"},
+		{"no acknowledgements", jetstream.StreamConfig{Subjects: subjects, NoAck: true}, "no_ack is true"},
+		{"messages of some bytes", jetstream.StreamConfig{Subjects: subjects, MaxMsgSize: 1000}, "max_msg_size is 1000"},
+		{"messages of some kilobytes", jetstream.StreamConfig{Subjects: subjects, MaxMsgSize: 2000}, ""},
+		{"some kilobytes of calls", jetstream.StreamConfig{Subjects: subjects, MaxBytes: 100_000}, "max_bytes is 100000: further calls push out"},
+		{"some kilobytes of calls, then none", jetstream.StreamConfig{Subjects: subjects, MaxBytes: 100_000, Discard: jetstream.DiscardNew}, "further calls are refused"},
+		{"a handful of calls, then none", jetstream.StreamConfig{Subjects: subjects, MaxMsgs: 5, Discard: jetstream.DiscardNew}, "further calls are refused"},
+		{"another deployment's", jetstream.StreamConfig{Subjects: subjects, MaxAge: time.Hour, Metadata: map[string]string{"voicemail-relay": "ownx-"}}, ""},
 		{"another subject", jetstream.StreamConfig{Subjects: []string{"other"}}, ""}, // CALLS is made beside it
 	}
 	for _, r := range rows {
@@ -81,6 +88,61 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeploymentsLeaveEachOthersStreamAlone has two of them on one stream of calls: whose it is brings it to the settings.
+func TestDeploymentsLeaveEachOthersStreamAlone(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w.startServer()
+		defer func() { w.nc.Close(); w.stopServer() }()
+		ctx := context.Background()
+		set := func(flags ...string) string {
+			t.Helper()
+			src := settings.Source{}
+			for _, f := range flags {
+				path, value, _ := strings.Cut(f, "=")
+				src.Flags = append(src.Flags, settings.Flag{Path: path, Value: value})
+			}
+			e, err := settings.Load(src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := bus.New(w.nc, busConfig(e.Settings, zap.NewNop()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			changes, calls, err := b.Setup(ctx, true)
+			if err != nil || calls != "CALLS" {
+				t.Fatalf("calls come from %q (%v), want CALLS", calls, err)
+			}
+			return strings.Join(changes, "\n")
+		}
+		set("ledger.keep=200h")
+		other := []string{"nats.prefix=x-", "ready.subject=x.ready", "ledger.keep=100h"}
+		if got := set(other...); strings.Contains(got, "CALLS updated") || !strings.Contains(got, "x-voicemail-relay on stream CALLS created") {
+			t.Errorf("a second deployment says %s, want its durable made and the stream left alone", got)
+		}
+		s, err := w.js.Stream(ctx, "CALLS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		if cfg.MaxAge != 200*time.Hour {
+			t.Errorf("calls are kept %s, want 200h as who made the stream has it", cfg.MaxAge)
+		}
+		cfg.Metadata = map[string]string{"voicemail-relay": "own"} // as an earlier version noted it, whoever it was
+		if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := set(other...); strings.Contains(got, "CALLS") {
+			t.Errorf("the second deployment says %s, want nothing of CALLS", got)
+		}
+		if got := set("ledger.keep=150h"); !strings.Contains(got, "CALLS updated: max_age 200h0m0s → 150h0m0s") {
+			t.Errorf("who made it says %s, want it brought to the settings", got)
+		}
+	})
 }
 
 func TestDurableSkipsCallsOlderThanTheLedger(t *testing.T) {

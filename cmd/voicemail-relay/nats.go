@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"voicemail-relay/internal/bus"
 	"voicemail-relay/internal/settings"
 )
 
@@ -28,7 +29,7 @@ func (a *app) onJetStream(cmd *cobra.Command, check func(settings.Settings) erro
 	if err != nil {
 		return err
 	}
-	return do(cmd.Context(), e.Settings, js)
+	return bus.Explained(do(cmd.Context(), e.Settings, js))
 }
 
 // noCheck is for commands that nothing more can be wrong with.

@@ -70,12 +70,16 @@ asked for again, unless with --again.`,
 
 // body writes the event.
 func (p publishing) body(stdin io.Reader) ([]byte, error) {
-	for name, id := range map[string]string{"BOT": p.bot, "SESSION": p.session} {
-		if err := relay.CheckID(id); err != nil {
-			return nil, usagef("%s %w", name, err)
-		}
+	botErr, sessionErr := relay.CheckID(p.bot), relay.CheckID(p.session)
+	switch {
+	case botErr != nil && sessionErr != nil:
+		return nil, usagef("BOT %w, and SESSION %w", botErr, sessionErr)
+	case botErr != nil:
+		return nil, usagef("BOT %w", botErr)
+	case sessionErr != nil:
+		return nil, usagef("SESSION %w", sessionErr)
 	}
-	event := map[string]any{}
+	var event fields
 	if p.data == "-" {
 		b, err := io.ReadAll(io.LimitReader(stdin, relay.MaxBody+1))
 		if err != nil {
@@ -84,10 +88,9 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 		p.data = string(b)
 	}
 	if p.data != "" {
-		dec := json.NewDecoder(strings.NewReader(p.data))
-		dec.UseNumber()
-		if err := dec.Decode(&event); err != nil || event == nil || dec.More() {
-			return nil, usagef("--data: not a JSON object")
+		var err error
+		if event, err = readFields(p.data); err != nil {
+			return nil, usagef("--data: %w", err)
 		}
 	}
 	for _, f := range p.fields {
@@ -95,27 +98,28 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 		if !ok || name == "" {
 			return nil, usagef("--field: give name=text")
 		}
-		event[name] = value
+		event.text(name, value)
 	}
-	event["botId"], event["sessionId"] = p.bot, p.session
+	event.text("botId", p.bot)
+	event.text("sessionId", p.session)
 	if p.ended != "" {
-		if _, err := time.Parse(time.RFC3339, p.ended); err != nil {
+		if _, err := relay.ParseTime(p.ended); err != nil {
 			return nil, usagef("--ended-at: %q is not RFC 3339, such as 2026-11-24T10:00:00Z", p.ended)
 		}
-		event["endedAt"] = p.ended
+		event.text("endedAt", p.ended)
 	}
 	switch p.voicemail {
 	case "":
 	case "true", "false":
-		event["voicemail"] = p.voicemail == "true"
+		event.set("voicemail", []byte(p.voicemail))
 	default:
 		return nil, usagef("--voicemail: true or false, got %q", p.voicemail)
 	}
-	body, err := json.Marshal(event)
-	if err == nil && len(body) > relay.MaxBody {
-		err = usagef("the event has %d bytes, more than %d", len(body), relay.MaxBody)
+	body := event.object()
+	if len(body) > relay.MaxBody {
+		return nil, usagef("the event has %d bytes, more than %d", len(body), relay.MaxBody)
 	}
-	return body, err
+	return body, nil
 }
 
 func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, body []byte) error {
@@ -150,11 +154,8 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 		}
 	}
 	ack, err := js.PublishMsg(ctx, m)
-	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
-		return fmt.Errorf("no stream holds %s: run voicemail-relay setup", s.Calls.Subject)
-	}
 	if err != nil {
-		return fmt.Errorf("publish on %s: %w", s.Calls.Subject, err)
+		return unconfirmed(js, s.Calls.Subject, err)
 	}
 	if p.asJSON {
 		out, _ := json.Marshal(map[string]any{"stream": ack.Stream, "seq": ack.Sequence, "duplicate": ack.Duplicate})
@@ -163,4 +164,27 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 	}
 	fmt.Fprintf(a.stdout, "published on %s: stream %s, sequence %d\n", s.Calls.Subject, ack.Stream, ack.Sequence)
 	return nil
+}
+
+// unconfirmed says why a stream did not confirm a call, as far as that can be found out.
+func unconfirmed(js jetstream.JetStream, subject string, err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
+		if _, err := js.AccountInfo(ctx); errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+			return fmt.Errorf("publish on %s: %w", subject, bus.Explained(err))
+		}
+		return fmt.Errorf("no stream holds %s: run voicemail-relay setup", subject)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		name, lost := js.StreamNameBySubject(ctx, subject)
+		if lost != nil {
+			break
+		}
+		if st, lost := js.Stream(ctx, name); lost == nil && st.CachedInfo().Config.NoAck {
+			return fmt.Errorf("publish on %s: stream %s has no_ack and confirms nothing, so that nobody knows whether the call is stored: set no_ack to false", subject, name)
+		}
+		return fmt.Errorf("publish on %s: stream %s has not confirmed the call within 5 s, which may be stored all the same; publish it again, repeats are harmless: %w", subject, name, err)
+	}
+	return fmt.Errorf("publish on %s: %w", subject, err)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"voicemail-relay/internal/settings"
+	"voicemail-relay/internal/smartassist"
 )
 
 // Exit codes.
@@ -32,7 +33,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
-	unknown        settings.Problems // flags that nobody knows
+	wrong          settings.Problems // with flags
+	blind          bool              // the settings file was not read: what is required may stand there
 }
 
 // run is the whole program but for the process around it.
@@ -40,17 +42,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}
 	root := a.root()
 	root.SetArgs(a.known(root, args))
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil && len(a.unknown) > 0 { // a command without settings
-		err = a.unknown
+	var problems settings.Problems
+	var usage usageError
+	if len(a.wrong) > 0 { // not reported with the settings
+		if problems = a.wrong; err != nil {
+			problems = append(problems, settings.Problem{What: err.Error()})
+		}
+		err = problems
 	}
 	if err == nil {
 		return exitDone
 	}
-	var problems settings.Problems
-	var usage usageError
 	switch {
 	case errors.As(err, &problems):
 		fmt.Fprintf(stderr, "voicemail-relay: wrong settings:\n%v\n", problems)
@@ -95,70 +98,62 @@ Every setting of 'voicemail-relay config' can be given in a YAML file (--config)
 			f.NoOptDefVal = "true"
 		}
 	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.setupCommand(), a.publishCommand(), a.watchCommand(), a.emulateCommand(),
 		a.configCommand(), a.schemaCommand(), a.simulateCommand(), a.failedCommand(), a.explainCommand(), a.versionCommand())
+	strict(root)
 	return root
 }
 
-// usesSettings marks the commands that report unknown flags together with all other mistakes in the settings.
-const usesSettings = "settings"
-
-// known takes the flags that no command knows out of the arguments and keeps them for the report: pflag stops at the first.
-func (a *app) known(root *cobra.Command, args []string) []string {
-	cmd, _, err := root.Find(args)
-	if err != nil || cmd == nil {
-		cmd = root
-	}
-	lookup := func(name string) *pflag.Flag {
-		if f := cmd.Flags().Lookup(name); f != nil {
-			return f
-		}
-		return root.PersistentFlags().Lookup(name)
-	}
-	var known []string
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		if arg == "--" {
-			return append(known, args[i:]...)
-		}
-		name, isFlag := strings.CutPrefix(arg, "--")
-		name, _, hasValue := strings.Cut(name, "=")
-		if !isFlag || name == "help" || cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == "help" {
-			known = append(known, arg)
-			continue
-		}
-		if f := lookup(name); f != nil {
-			known = append(known, arg)
-			if !hasValue && f.NoOptDefVal == "" && i+1 < len(args) { // its value is no flag, whatever it looks like
-				i++
-				known = append(known, args[i])
+// strict has cobra's own commands refuse arguments that they would pass over, as wrong usage.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return usagef("unknown command %q; voicemail-relay --help lists them", strings.Join(args, " "))
+				}
+				return nil
 			}
-			continue
-		}
-		a.unknown = append(a.unknown, settings.UnknownFlag(name))
-		if !hasValue && strings.Contains(name, ".") && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
-			i++ // looks like a setting with its value
+		case "completion":
+			var shells []string
+			for _, s := range c.Commands() {
+				s.Args = noArgs
+				shells = append(shells, s.Name())
+			}
+			c.Args = func(_ *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usagef("unknown shell %q; known are %s", args[0], strings.Join(shells, ", "))
+				}
+				return nil
+			}
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
-	if len(a.unknown) > 0 && cmd.Annotations[usesSettings] == "" {
-		return []string{"version", "--quiet"} // nothing is to be done; run reports them
-	}
-	return known
 }
 
 // load reads the settings from file, environment and flags.
 func (a *app) load(cmd *cobra.Command, need settings.Need) (*settings.Effective, error) {
-	src := settings.Source{Environ: a.environ, Need: need, Terminal: isTerminal(a.stderr)}
+	src := settings.Source{Environ: a.environ, Need: need, Terminal: isTerminal(a.stderr), ReadFile: os.ReadFile, Secret: smartassist.CheckSecret}
 	src.File, _ = cmd.Flags().GetString("config")
+	where := "--config"
 	if src.File == "" {
-		src.File = a.getenv("RELAY_CONFIG")
+		src.File, where = a.getenv("RELAY_CONFIG"), "RELAY_CONFIG"
 	}
 	if src.File != "" {
 		b, err := os.ReadFile(src.File)
 		if err != nil {
-			return nil, usagef("config: %w; voicemail-relay config init writes one", err)
+			a.wrong = append(a.wrong, settings.Problem{Where: where, What: err.Error() + "; voicemail-relay config init writes one"})
+			src.File, a.blind = "", true
 		}
 		src.YAML = b
+	}
+	if a.blind {
+		src.Need = settings.NeedNATS
 	}
 	paths := map[string]bool{}
 	for _, p := range settings.Paths() {
@@ -170,13 +165,13 @@ func (a *app) load(cmd *cobra.Command, need settings.Need) (*settings.Effective,
 		}
 	})
 	e, err := settings.Load(src)
-	if len(a.unknown) > 0 {
+	if len(a.wrong) > 0 {
 		var problems settings.Problems
 		if err != nil && !errors.As(err, &problems) {
 			return nil, err
 		}
-		err = append(a.unknown, problems...)
-		a.unknown = nil
+		err = append(a.wrong, problems...)
+		a.wrong = nil
 	}
 	return e, err
 }

@@ -45,7 +45,7 @@ count as they do for run.`,
   voicemail-relay simulate --calls-file yesterday.txt --others 20 --json`,
 		Args: noArgs, Annotations: map[string]string{usesSettings: "y"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			e, err := a.load(cmd, settings.NeedNATS)
+			e, err := a.load(cmd, settings.NeedNothing)
 			if err != nil {
 				return err
 			}

@@ -30,25 +30,21 @@ func version() string {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	var asJSON, quiet bool
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
 		Example: "  voicemail-relay version --json",
 		RunE: func(*cobra.Command, []string) error {
 			v := map[string]string{"version": version(), "go": runtime.Version(), "nats.go": nats.Version, "nats-server": server.VERSION}
-			switch {
-			case quiet:
-			case asJSON:
+			if asJSON {
 				out, _ := json.Marshal(v)
 				fmt.Fprintln(a.stdout, string(out))
-			default:
-				fmt.Fprintf(a.stdout, "voicemail-relay %s (%s, nats.go %s, embedded nats-server %s)\n", v["version"], v["go"], v["nats.go"], v["nats-server"])
+				return nil
 			}
+			fmt.Fprintf(a.stdout, "voicemail-relay %s (%s, nats.go %s, embedded nats-server %s)\n", v["version"], v["go"], v["nats.go"], v["nats-server"])
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
-	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing")
-	_ = cmd.Flags().MarkHidden("quiet")
 	return cmd
 }

@@ -89,6 +89,8 @@ func TestEveryAnswerHasItsVerdictAndItsCost(t *testing.T) {
 		{"503 with Retry-After", []emu.Step{emu.ServerErrorRetryAfter(503, "20"), emu.Ready("x")}, nil, "ready", "completed", 2, 35 * time.Second, 39 * time.Second},
 		{"refused credentials, mended", []emu.Step{emu.Unauthorized(), emu.Forbidden(), emu.Ready("x")}, nil, "ready", "completed", 3, 17 * time.Second, 25 * time.Second},
 		{"trouble without end", []emu.Step{emu.ServerError(503)}, []string{"retry.give_up_after=1h"}, "failed", "gave_up", -1, time.Hour, time.Hour + 2*time.Minute},
+		{"no waits at all", []emu.Step{emu.NotYet(), emu.NotYet(), emu.Error(418, "teapot"), emu.ServerError(500), emu.ServerError(500), emu.ServerError(500), emu.Ready("x")},
+			[]string{"wait.first=0s", "wait.max=0s", "retry.first=0s", "retry.max=0s"}, "ready", "completed", 7, 0, 10 * time.Second},
 		{"a recording that was seen and is gone", []emu.Step{emu.NoTranscript(), emu.NotYet()}, nil, "ready", "timed_out", 9, 10 * time.Minute, 10*time.Minute + 30*time.Second},
 		{"a recording that was seen, then a final no", []emu.Step{emu.NoTranscript(), emu.Failed()}, nil, "ready", "timed_out", 9, 10 * time.Minute, 10*time.Minute + 30*time.Second},
 		{"a recording that was seen, then trouble without end", []emu.Step{emu.NoTranscript(), emu.HTML(502)}, nil, "ready", "timed_out", -1, 10 * time.Minute, 10*time.Minute + 30*time.Second},
@@ -178,7 +180,7 @@ func TestGarbageIsToldAtOnceWithItsBytes(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.emu.ScriptEvery(emu.Ready("x"))
 		for _, g := range append(garbage, garbage[2]) { // the same garbage twice: two verdicts
-			w.call(g)
+			w.call(g, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		}
 		w.session("good")
 		vs := w.await(len(garbage)+2, time.Minute)
@@ -187,6 +189,9 @@ func TestGarbageIsToldAtOnceWithItsBytes(t *testing.T) {
 			if v.subject == "voicemail.failed" {
 				if v.str("reason") != "malformed" {
 					t.Errorf("reason %q, want malformed", v.str("reason"))
+				}
+				if got := v.header["traceparent"]; len(got) != 1 || !strings.HasPrefix(got[0], "00-4bf92f3577b34da6a3ce929d0e0e4736-") {
+					t.Errorf("%s: traceparent %q, want it continued", v.str("error"), got)
 				}
 				raws[v.str("raw")]++
 				if v.at.Sub(w.began) > 5*time.Second {

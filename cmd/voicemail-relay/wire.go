@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,7 +10,9 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,19 +56,44 @@ func dialing(s settings.NATS, name string, log *zap.Logger) bus.Dialing {
 		Name: "voicemail-relay " + name, Log: log}
 }
 
-// connect reaches NATS for a command that gives up after 5 s.
+// connectWithin is how long a command other than run gives the servers, all told.
+const connectWithin = 5 * time.Second
+
+// connect reaches NATS for a command that gives up after 5 s; at once when a server refuses its credentials.
 func connect(ctx context.Context, s settings.Settings, name string) (*nats.Conn, error) {
-	nc, err := bus.Dial(dialing(s.NATS, name, zap.NewNop()))
+	ctx, cancel := context.WithTimeoutCause(ctx, connectWithin, errors.New("no answer"))
+	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var last atomic.Value // the latest try's error, in an array: errors differ in type
+	d := dialing(s.NATS, name, zap.NewNop())
+	d.Wait, d.Each = true, connectWithin/time.Duration(1+strings.Count(s.NATS.URL, ","))
+	d.Failed = func(err error) {
+		last.Store([1]error{err})
+		if errors.Is(err, nats.ErrAuthorization) {
+			stop(err)
+		}
+	}
+	nc, err := bus.Dial(d)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := bus.Connected(ctx, nc); err != nil {
-		nc.Close()
+	err = bus.Connected(ctx, nc)
+	if err == nil {
+		return nc, nil
+	}
+	defer nc.Close()
+	if ctx.Err() == nil || errors.Is(err, bus.ErrServer) {
 		return nil, err
 	}
-	return nc, nil
+	why := context.Cause(ctx)
+	if l, ok := last.Load().([1]error); ok {
+		why = l[0]
+	}
+	if e := nc.LastError(); e != nil {
+		why = e
+	}
+	return nil, fmt.Errorf("nats: no connection to nats.url within %s: %w; is the server running, and are its credentials and certificates right?", connectWithin, why)
 }
 
 // embed starts the server that nats.embedded asks for, at nats.url's address.

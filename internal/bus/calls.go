@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"voicemail-relay/internal/relay"
 )
 
 // calls finds or creates the stream that holds call.ended, and checks that it can work.
@@ -20,7 +22,7 @@ func (s *setup) calls(ctx context.Context) (string, error) {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			name = n.callsStream()
 		case err != nil && permanent(err):
-			return "", fmt.Errorf("%w: JetStream: %w; enable it in the server's configuration and for this account", ErrSetup, err)
+			return "", fmt.Errorf("%w: JetStream: %w", ErrSetup, err)
 		case err != nil:
 			return "", fmt.Errorf("look up the stream of %s: %w", n.CallsSubject, err)
 		default:
@@ -40,11 +42,26 @@ func (s *setup) calls(ctx context.Context) (string, error) {
 		return name, s.createStream(ctx, want)
 	case err != nil:
 		return "", fmt.Errorf("look up stream %s: %w", name, err)
-	case own(info.Config):
+	case s.own(info.Config):
 		return name, s.stream(ctx, want)
 	}
 	return name, s.foreign(ctx, info.Config)
 }
+
+// own says whether this deployment made a stream: another's is not for this one to change. Earlier versions noted no deployment.
+func (s *setup) own(cfg jetstream.StreamConfig) bool {
+	maker := cfg.Metadata[ownerKey]
+	return maker == s.owner() || maker == ownerSelf && cfg.Name == s.b.cfg.Prefix+"CALLS"
+}
+
+// owner is how this deployment marks what it makes.
+func (s *setup) owner() string { return ownerSelf + s.b.cfg.Prefix }
+
+// Less than this in a stream of calls cannot work: a short event, and some minutes of calls while the relay is down.
+const (
+	leastMsgSize = 1 << 10
+	leastBytes   = 1 << 20
+)
 
 // foreign checks a stream that others made. It is never changed: what cannot work is named.
 func (s *setup) foreign(ctx context.Context, cfg jetstream.StreamConfig) error {
@@ -55,17 +72,31 @@ func (s *setup) foreign(ctx context.Context, cfg jetstream.StreamConfig) error {
 	if !slicesCover(cfg.Subjects, n.CallsSubject) && len(cfg.Sources) == 0 && cfg.Mirror == nil {
 		return bad("does not hold %s: add the subject to it, or set calls.stream", n.CallsSubject)
 	}
+	full := "further calls push out those that are not handled yet"
+	if cfg.Discard == jetstream.DiscardNew {
+		full = "further calls are refused (discard new)"
+	}
 	switch {
 	case cfg.Sealed:
 		return bad("is sealed and takes no calls: set calls.stream to another")
+	case cfg.NoAck:
+		return bad("no_ack is true: nobody learns whether a call was stored; set no_ack to false")
 	case cfg.MaxMsgsPerSubject > 0 && cfg.MaxMsgsPerSubject < 1000:
-		return bad("max_msgs_per_subject is %d: further calls on %s push out those that are not handled yet; raise it to 1000 or more, or remove it", cfg.MaxMsgsPerSubject, n.CallsSubject)
+		return bad("max_msgs_per_subject is %d: %s; raise it to 1000 or more, or remove it", cfg.MaxMsgsPerSubject, full)
 	case cfg.MaxMsgs > 0 && cfg.MaxMsgs < 1000:
-		return bad("max_msgs is %d: further calls push out those that are not handled yet; raise it to 1000 or more, or remove it", cfg.MaxMsgs)
+		return bad("max_msgs is %d: %s; raise it to 1000 or more, or remove it", cfg.MaxMsgs, full)
+	case cfg.MaxBytes > 0 && cfg.MaxBytes < leastBytes:
+		return bad("max_bytes is %d: %s; raise it to %d or more, or remove it", cfg.MaxBytes, full, leastBytes)
+	case cfg.MaxMsgSize > 0 && cfg.MaxMsgSize < leastMsgSize:
+		return bad("max_msg_size is %d: it takes hardly any call; raise it to %d, or remove it", cfg.MaxMsgSize, relay.MaxBody)
 	case cfg.MaxAge > 0 && cfg.MaxAge < time.Minute:
 		return bad("max_age is %s: calls would be gone before they are handled; raise it to a minute at least, better %s", cfg.MaxAge, s.b.cfg.LedgerKeep)
 	case cfg.SubjectTransform != nil:
 		return bad("subject_transform stores calls under another subject: remove it, or set calls.subject to what it makes")
+	}
+	if cfg.MaxMsgSize > 0 && int(cfg.MaxMsgSize) < relay.MaxBody {
+		s.b.cfg.Log.Warn("the stream of calls refuses large ones: max_msg_size is less than a call may have", zap.String("stream", cfg.Name),
+			zap.Int32("max_msg_size", cfg.MaxMsgSize), zap.Int("largest_call", relay.MaxBody))
 	}
 	if cfg.Storage == jetstream.MemoryStorage {
 		s.b.cfg.Log.Warn("the stream of calls is kept in memory: a restart of the server loses calls", zap.String("stream", cfg.Name))

@@ -17,8 +17,10 @@ type Dialing struct {
 	URL                       string // several separated by commas
 	CredentialsFile           string
 	CAFile, CertFile, KeyFile string
-	Name                      string // of the connection, for operators
-	Wait                      bool   // keep trying in the background when no server answers; else Dial fails within 5 s
+	Name                      string        // of the connection, for operators
+	Wait                      bool          // keep trying in the background when no server answers; else Dial fails within 5 s
+	Each                      time.Duration // for one of the servers to answer; 0: 5 s
+	Failed                    func(error)   // told why a try failed; may be nil
 	Log                       *zap.Logger
 	Options                   []nats.Option // further ones, such as an embedded server's
 }
@@ -26,13 +28,17 @@ type Dialing struct {
 // Dial connects. Publishing while disconnected fails at once instead of being buffered (ReconnectBufSize −1): only so does an error mean
 // what it says. A server that denies the credentials is tried again: rotating them must not end the relay.
 func Dial(d Dialing) (*nats.Conn, error) {
+	if d.Each <= 0 {
+		d.Each = 5 * time.Second
+	}
+	var told time.Time // the client's callbacks come one by one
 	opts := []nats.Option{
 		nats.Name(d.Name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(20 * time.Second),
-		nats.Timeout(5 * time.Second),
+		nats.Timeout(d.Each),
 		nats.IgnoreAuthErrorAbort(),
 		nats.RetryOnFailedConnect(d.Wait),
 		nats.CustomInboxPrefix(inbox),
@@ -42,6 +48,15 @@ func Dial(d Dialing) (*nats.Conn, error) {
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() && err != nil {
 				d.Log.Warn("nats connection lost; trying to reconnect", zap.Error(err))
+			}
+		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if d.Failed != nil {
+				d.Failed(err)
+			}
+			if now := time.Now(); !errors.Is(err, nats.ErrNoServers) && now.Sub(told) >= tellEvery { // that one says less than the next will
+				told = now
+				tellUnreached(d.Log, err)
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
@@ -64,10 +79,34 @@ func Dial(d Dialing) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// tellEvery is how often a server that cannot be reached is logged.
+const tellEvery = time.Minute
+
+func tellUnreached(log *zap.Logger, err error) {
+	log.Warn("nats cannot be reached; trying on. Is the server at nats.url running, and are its credentials and certificates right?", zap.Error(err))
+}
+
+// reached waits for the server as Connected does, as long as it takes. What a server says that refuses is logged now and then: the client
+// tells only of the first time.
+func (b *Bus) reached(ctx context.Context) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, tellEvery)
+		err := Connected(try, b.nc)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := b.nc.LastError(); err != nil {
+			tellUnreached(b.cfg.Log, err)
+		}
+	}
+}
+
 // Connected waits until a connection of Dial's is there and its server is one that can work: 2.12 or later, since older ones accept
 // appointments and never fire them.
 func Connected(ctx context.Context, nc *nats.Conn) error {
 	status := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer nc.RemoveStatusListener(status)
 	for !nc.IsConnected() {
 		select {
 		case <-status:

@@ -32,6 +32,9 @@ func (h *health) set(what string, err error) {
 
 func (h *health) ready() error {
 	if !h.nc.IsConnected() {
+		if err := h.nc.LastError(); err != nil { // such as an authorization that a server refuses
+			return fmt.Errorf("nats is not connected (%s): %w", h.nc.Status(), err)
+		}
 		return fmt.Errorf("nats is not connected (%s)", h.nc.Status())
 	}
 	h.mu.Lock()

@@ -131,8 +131,18 @@ func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 // would waiting help: a confirmed ack does not survive the server's crash either.)
 func (b *Bus) ack(m *nats.Msg) { _ = m.Respond([]byte("+ACK")) }
 
-// nak hands a delivery back at once.
-func (b *Bus) nak(m *nats.Msg) { _ = m.Respond([]byte("-NAK")) }
+// nak hands deliveries back at once, and waits a moment until the server has taken that in: it may be about to stop, too. The delay of a
+// nanosecond has it written down; without one the server keeps it in memory alone, and a call comes only after ack_wait when the server has
+// started anew or another node leads.
+func (b *Bus) nak(ms ...*nats.Msg) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var taken sync.WaitGroup
+	for _, m := range ms {
+		taken.Go(func() { _, _ = b.nc.RequestWithContext(ctx, m.Reply, []byte(`-NAK {"delay":1}`)) })
+	}
+	taken.Wait()
+}
 
 // errBusy says that a replay has to wait until an earlier verdict of its session is off the work stream.
 var errBusy = errors.New("an earlier call of the session is still under way")
@@ -149,13 +159,15 @@ func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
 		_ = p.sub.Unsubscribe()
 	}
 	b.flush(time.Second)
+	var back []*nats.Msg
 	for {
 		select {
 		case m := <-msgs:
 			if m.Reply != "" {
-				b.nak(m)
+				back = append(back, m)
 			}
 		default:
+			b.nak(back...)
 			return
 		}
 	}

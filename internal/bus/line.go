@@ -195,9 +195,15 @@ func (l *line) close() {
 		ps = append(ps, p)
 	}
 	l.b.handBack(l.msgs, ps...)
+	var back []*nats.Msg
 	for _, ws := range l.hand {
 		for _, w := range ws {
-			l.b.nak(w.fl.msg)
+			back = append(back, w.fl.msg)
+		}
+	}
+	l.b.nak(back...)
+	for _, ws := range l.hand {
+		for _, w := range ws {
 			l.b.flight.land(w.fl)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,7 +19,10 @@ import (
 var ErrSetup = errors.New("setup")
 
 // ownerKey marks what the relay created, so that it may bring it to the settings later.
-const ownerKey = "voicemail-relay"
+const (
+	ownerKey  = "voicemail-relay"
+	ownerSelf = "own" // and the deployment's prefix
+)
 
 // Setup creates the streams, buckets and durables that are missing and, with update, brings the relay's own to the settings. It returns
 // what it changed, a line each, and the stream that calls come from. A stream that was there before for call.ended is never changed.
@@ -30,7 +32,15 @@ func (b *Bus) Setup(ctx context.Context, update bool) (changes []string, calls s
 	if denied := b.denied.err(time.Now()); err != nil && denied != nil { // else it would only look like a time-out
 		err = fmt.Errorf("%w; %w", err, denied)
 	}
-	return s.changes, calls, err
+	return s.changes, calls, Explained(err)
+}
+
+// Explained adds to an error of JetStream's that nobody answered what that may mean, and the cure. It passes any other.
+func Explained(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return fmt.Errorf("%w: JetStream is not enabled on the server at nats.url, or not for this account, or is still starting; enable it in the server's configuration (jetstream {}, or nats-server -js)", err)
+	}
+	return err
 }
 
 type setup struct {
@@ -190,7 +200,7 @@ func (s *setup) createStream(ctx context.Context, want jetstream.StreamConfig) e
 	if !s.may() {
 		return missing("stream", want.Name)
 	}
-	want.Metadata = map[string]string{ownerKey: "own"}
+	want.Metadata = map[string]string{ownerKey: s.owner()}
 	_, err := s.b.js.CreateStream(ctx, want)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another replica was quicker
@@ -368,8 +378,4 @@ func difference(have, next jetstream.StreamConfig) string {
 		return "flags"
 	}
 	return strings.Join(slices.Compact(parts), ", ")
-}
-
-func own(cfg jetstream.StreamConfig) bool {
-	return maps.Clone(cfg.Metadata)[ownerKey] != ""
 }

@@ -77,7 +77,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 
 // begin waits for the server and makes what is missing there.
 func (b *Bus) begin(ctx context.Context) (calls string, err error) {
-	if err := Connected(ctx, b.nc); err != nil {
+	if err := b.reached(ctx); err != nil {
 		return "", err
 	}
 	for failures := 0; ; failures++ {

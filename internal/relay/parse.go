@@ -28,7 +28,7 @@ const ReplayHeader = "Voicemail-Relay-Replay"
 // the same body), CloudEvents structured mode (the same under data or data_base64). Ids are checked before anything else sees them. The
 // error says in one line why it is no call, without quoting the event; the Call beside it then holds the ids that could be read.
 func Parse(e Event) (Call, error) {
-	var c Call
+	c := Call{Trace: trace(e.Header, nil)} // what is no call is told under its trace, too
 	switch {
 	case len(e.Body) > MaxBody:
 		return c, fmt.Errorf("the event has %d bytes, more than %d", len(e.Body), MaxBody)
@@ -50,7 +50,7 @@ func Parse(e Event) (Call, error) {
 		return c, err
 	}
 	c.EndedAt = e.Stored
-	if t, err := time.Parse(time.RFC3339, plain.text("endedAt")); err == nil && t.Before(e.Stored) && t.UTC().Year() > 1 {
+	if t, err := ParseTime(plain.text("endedAt")); err == nil && t.Before(e.Stored) && t.UTC().Year() > 1 {
 		c.EndedAt = t.UTC() // before year 1 no RFC 3339 can be written, and its first moment is Go's 'no time'
 	}
 	switch string(plain.get("voicemail")) {
@@ -150,4 +150,13 @@ func header(h map[string][]string, name string) string {
 		}
 	}
 	return ""
+}
+
+// ParseTime reads RFC 3339. Go's own reading refuses the lower-case t and z that it allows, and takes a comma before fractions that it does
+// not.
+func ParseTime(s string) (time.Time, error) {
+	if strings.Contains(s, ",") {
+		return time.Time{}, errors.New("holds a comma")
+	}
+	return time.Parse(time.RFC3339, strings.ToUpper(s))
 }

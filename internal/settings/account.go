@@ -21,12 +21,15 @@ func (l *loader) checkAccounts(s *Settings) {
 	}
 }
 
-// touched says whether anything of the tree's own account was set, well or badly.
+// touched says whether the tree's own account is meant to be one: whether any of what it cannot do without was set, well or badly. What else
+// is set for it alone, such as a timeout, is no account yet.
 func (l *loader) touched() bool {
 	for _, leaf := range tree() {
-		_, set := l.e.origins[leaf.path]
-		if strings.HasPrefix(leaf.path, "smartassist.") && (l.wrong[leaf.path] || set && leaf.get(&l.e.Settings) != "") {
-			return true
+		switch leaf.path {
+		case "smartassist.base_url", "smartassist.app_id", "smartassist.app_secret", "smartassist.app_secret_file":
+			if _, set := l.e.origins[leaf.path]; l.wrong[leaf.path] || set && leaf.get(&l.e.Settings) != "" {
+				return true
+			}
 		}
 	}
 	return false
@@ -51,6 +54,8 @@ func (l *loader) checkAccount(a *Account, path string, required bool) {
 	}
 	if strings.HasPrefix(a.Algorithm, "RS") && a.AppSecret != "" && !strings.Contains(a.AppSecret, "-----BEGIN") {
 		l.clashf(path+".app_secret", path+".algorithm", "must be a private key in PEM with algorithm %s", a.Algorithm)
+	} else {
+		l.checkSecret(a, path)
 	}
 	total := l.e.Calls.Concurrency
 	if a.Concurrency == 0 {

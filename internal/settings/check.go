@@ -4,21 +4,40 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // check looks at what settings are together, and fills in what depends on others.
 func (l *loader) check() {
 	s := &l.e.Settings
 	l.checkNATS(s)
+	l.checkFiles(s.NATS)
 	l.checkSubjects(s)
-	if s.Retry.First > s.Retry.Max {
-		l.clashf("retry.first", "retry.max", "%s is more than retry.max (%s)", short(s.Retry.First), short(s.Retry.Max))
+	for _, d := range []*time.Duration{&s.Wait.Max, &s.Retry.First, &s.Retry.Max} {
+		*d = max(*d, shortest)
+	}
+	// Of two that have to be in order, the one that is a default follows. But for ledger.keep: that calls are told once hangs on it.
+	set := func(path string) bool { return l.e.origins[path] != "" }
+	switch r := &s.Retry; {
+	case r.First <= r.Max:
+	case !set("retry.first"):
+		r.First = r.Max
+	case !set("retry.max"):
+		r.Max = r.First
+	default:
+		l.clashf("retry.first", "retry.max", "%s is more than retry.max (%s)", short(r.First), short(r.Max))
+	}
+	if s.Verdicts.Keep < s.Ledger.Keep && !set("verdicts.keep") {
+		s.Verdicts.Keep = s.Ledger.Keep
 	}
 	if s.Verdicts.Keep < s.Ledger.Keep {
 		l.clashf("verdicts.keep", "ledger.keep", "%s is less than ledger.keep (%s)", short(s.Verdicts.Keep), short(s.Ledger.Keep))
 	}
 	l.checkAccounts(s)
 }
+
+// shortest is what 0s means between two requests: none at all would ask without end.
+const shortest = time.Millisecond
 
 func (l *loader) wrongf(path, format string, args ...any) {
 	if l.wrong[path] {

@@ -18,7 +18,7 @@ func TestMistakes(t *testing.T) {
 		{"a duration without a unit", file("wait.first", "15"), "relay.yaml:1:15: wait.first", `"15": a duration needs a unit`},
 		{"a duration that is a word", env("wait.max", "soon"), "RELAY_WAIT_MAX: wait.max", `"soon" is not a duration`},
 		{"a wait before the call ended", flag("wait.first", "-1s"), "--wait.first", "must be at least 0s, got -1s"},
-		{"no wait between two requests", env("wait.max", "0s"), "RELAY_WAIT_MAX: wait.max", "must be at least 1ms"},
+		{"less than no wait between two requests", env("wait.max", "-1ms"), "RELAY_WAIT_MAX: wait.max", "must be at least 0s"},
 		{"a time-out of nothing", flag("smartassist.timeout", "0s"), "--smartassist.timeout", "must be at least 1ms"},
 		{"no concurrency", env("calls.concurrency", "0"), "RELAY_CALLS_CONCURRENCY: calls.concurrency", "must be from 1 to 65536, got 0"},
 		{"half a replica", flag("nats.replicas", "0.5"), "--nats.replicas", `"0.5" is not a whole number`},
@@ -57,12 +57,12 @@ func TestMistakes(t *testing.T) {
 		{"a durable with a dot", flag("calls.durable", "a.b"), "--calls.durable", "without spaces, dots"},
 		{"an address without a port", flag("http.addr", "localhost"), "--http.addr", "is not host:port"},
 		{"an account with more seats than there are", flag("smartassist.concurrency", "257"), "--smartassist.concurrency", "257 is more than calls.concurrency (256)"},
-		{"a first retry after the last", flag("retry.first", "6m"), "--retry.first", "6m is more than retry.max (5m)"},
+		{"a first retry after the last", yaml("retry: {first: 6m, max: 5m}"), "relay.yaml:1: retry.first", "6m is more than retry.max (5m)"},
 		{"verdicts gone before the ledger", env("verdicts.keep", "24h"), "RELAY_VERDICTS_KEEP: verdicts.keep", "24h is less than ledger.keep (168h)"},
 		{"the ledger refused, verdicts not", yaml("ledger: {keep: x}\nverdicts: {keep: 24h}"), "relay.yaml:1:16: ledger.keep", "is not a duration"},
 		{"the last retry refused, the first not", yaml("retry: {max: x, first: 6m}"), "relay.yaml:1:14: retry.max", "is not a duration"},
 		{"an account's setting given twice", yaml("accounts: [{bots: a, bots: b}]"), "relay.yaml:1:22: accounts[0].bots", "is set twice"},
-		{"verdicts by default gone before the ledger", flag("ledger.keep", "1000h"), "--ledger.keep: verdicts.keep", "720h is less than ledger.keep (1000h)"},
+		{"verdicts gone before the ledger, both set", yaml("ledger: {keep: 1000h}\nverdicts: {keep: 720h}"), "relay.yaml:2: verdicts.keep", "720h is less than ledger.keep (1000h)"},
 		{"no seats for an account", flag("smartassist.concurrency", "0"), "--smartassist.concurrency", "must be from 1 to 65536, got 0"},
 		{"calls that wildcards let overlap with the relay's own", flag("calls.subject", "*.*.due.>"), "--calls.subject", "overlaps the relay's own"},
 		{"wildcards of the relay's own length", flag("calls.subject", "voicemail.*.x"), "--calls.subject", "overlaps the relay's own"},
@@ -117,6 +117,35 @@ func TestAShortNameIsNotNearToEveryOther(t *testing.T) {
 	}
 }
 
+func TestDefaultsFollowWhatIsSet(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		src  settings.Source
+		want string // wait.max, retry.first, retry.max, ledger.keep and verdicts.keep
+	}{
+		{"nothing is set", settings.Source{}, "2m 200ms 5m 168h 720h"},
+		{"a short last retry", env("retry.max", "100ms"), "2m 100ms 100ms 168h 720h"},
+		{"a late first retry", flag("retry.first", "6m"), "2m 6m 6m 168h 720h"},
+		{"a long memory", flag("ledger.keep", "1000h"), "2m 200ms 5m 1000h 1000h"},
+		{"no wait between two requests", env("wait.max", "0s"), "1ms 200ms 5m 168h 720h"},
+		{"no wait before the first retry", env("retry.first", "0s"), "2m 1ms 5m 168h 720h"},
+		{"no wait before any", env("retry.max", "0s"), "2m 1ms 1ms 168h 720h"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, r := range load(t, tt.src).Rows() {
+				switch r.Path {
+				case "wait.max", "retry.first", "retry.max", "ledger.keep", "verdicts.keep":
+					got = append(got, r.Value)
+				}
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestAllMistakesAtOnce(t *testing.T) {
 	got := refused(t, settings.Source{
 		Need: settings.NeedAccount,
@@ -132,7 +161,7 @@ accounts:
   - {nmae: a, bots: ["st b"]}
 `),
 		Environ: []string{"RELAY_WAIT_FRIST=1s", "RELAY_BASE_URL=x", "RELAY_CALLS_CONCURRENCY=many", "HOME=/", "RELAY_CONFIG=relay.yaml"},
-		Flags:   []settings.Flag{{Path: "nats.ulr", Value: "x"}, {Path: "http.addr", Value: "x"}, {Path: "retry.first", Value: "6m"}},
+		Flags:   []settings.Flag{{Path: "nats.ulr", Value: "x"}, {Path: "http.addr", Value: "x"}, {Path: "retry.first", Value: "6m"}, {Path: "retry.max", Value: "5m"}},
 	}).Error()
 	want := strings.TrimSuffix(`  relay.yaml:1:1: base_url: unknown setting; did you mean smartassist.base_url?
   relay.yaml:3:3: smartassist.rate_limits: unknown setting; did you mean smartassist.rate_limit?
@@ -148,9 +177,6 @@ accounts:
   --nats.ulr: unknown flag; did you mean --nats.url?
   --http.addr: "x" is not host:port, such as 127.0.0.1:8088
   --retry.first: 6m is more than retry.max (5m)
-  smartassist.base_url: is required, such as https://smartassist.kore.ai
-  smartassist.app_id: is required: the app's client id
-  smartassist.app_secret: is required: set it, or app_secret_file
   relay.yaml:9: accounts[0].base_url: is required, such as https://smartassist.kore.ai
   relay.yaml:9: accounts[0].app_id: is required: the app's client id
   relay.yaml:9: accounts[0].app_secret: is required: set it, or app_secret_file

@@ -5,12 +5,14 @@ import (
 	"unicode"
 )
 
-// UnknownFlag is the problem of a flag that is no setting.
-func UnknownFlag(name string) Problem {
+// UnknownFlag is the problem of a flag that is neither a setting nor one of the command's own.
+func UnknownFlag(name string, own ...string) Problem {
 	name = shownName(name)
 	p := Problem{Where: "--" + name, What: "unknown flag"}
 	if name == "accounts" {
 		p.What = "accounts can be given in the settings file alone"
+	} else if n := nearest(name, own); n != "" {
+		p.Nearest = "--" + n
 	} else if n := nearest(strings.ReplaceAll(name, "-", "_"), append(paths(), "config")); n != "" {
 		p.Nearest = "--" + n
 	}

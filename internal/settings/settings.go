@@ -1,6 +1,6 @@
 // Package settings owns the tree of settings: one tree, three ways. Defaults are overridden by a YAML file, that by the environment, that
 // by flags. Everything is checked, and all mistakes are reported at once, each with the setting's name and what to write instead. It reads
-// nothing by itself: file, environment and flags are handed in.
+// nothing by itself: file, environment and flags are handed in, and so is what reads the files that settings name.
 package settings
 
 import "time"
@@ -75,8 +75,9 @@ type Log struct{ Level, Format string }
 type Need int
 
 const (
-	NeedNATS    Need = iota // to talk to NATS: nothing is required
+	NeedNATS    Need = iota // to talk to NATS: nothing is required, but the files that it takes have to be there
 	NeedAccount             // to ask the API: base_url, app_id and a secret too
+	NeedNothing             // to show what is set
 )
 
 // Source is where settings come from, each later one overriding those before.
@@ -87,6 +88,11 @@ type Source struct {
 	Flags    []Flag
 	Need     Need
 	Terminal bool // logs go to a terminal: log.format is console unless it is set
+
+	// ReadFile reads a file that a setting names; nil: they are not looked at. Secret says what is wrong with an account's secret; nil: it is
+	// not looked at.
+	ReadFile func(name string) ([]byte, error)
+	Secret   func(algorithm, secret string) error
 }
 
 // Flag is a flag's path and value.
@@ -115,6 +121,8 @@ func Load(src Source) (*Effective, error) {
 
 type loader struct {
 	need     Need
+	readFile func(string) ([]byte, error)
+	secret   func(algorithm, secret string) error
 	e        *Effective
 	problems Problems
 	wrong    map[string]bool // paths whose value was refused: what they were set to is not checked further
@@ -122,7 +130,7 @@ type loader struct {
 
 // newLoader holds the defaults.
 func newLoader(src Source) *loader {
-	l := &loader{need: src.Need, e: &Effective{origins: map[string]string{}}, wrong: map[string]bool{}}
+	l := &loader{need: src.Need, readFile: src.ReadFile, secret: src.Secret, e: &Effective{origins: map[string]string{}}, wrong: map[string]bool{}}
 	for _, leaf := range tree() {
 		_ = leaf.set(&l.e.Settings, leaf.def) // a test checks that every default passes; those without one are filled in by check
 	}

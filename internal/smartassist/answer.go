@@ -42,7 +42,7 @@ func readGood(status int, body []byte) result {
 	v, word, ok := decode(body)
 	switch {
 	case !ok:
-		r.err = r.trouble("unreadable", "a body that is not a JSON object; check smartassist.base_url and smartassist.path")
+		r.err = r.trouble("unreadable", "a body that is not JSON; check smartassist.base_url and smartassist.path")
 	case word == "failed" && len(v.Recordings) == 0:
 		r.err = r.trouble("rejected", "the API says that the voicemail failed for good")
 		r.err.Kind = relay.Rejected
@@ -66,7 +66,7 @@ func readMistake(status int, h http.Header, body []byte, now time.Time) result {
 		return r
 	}
 	switch {
-	case status == http.StatusTooManyRequests, c.says("rate limit", "rate-limit", "ratelimit", "too many requests"):
+	case status == http.StatusTooManyRequests, c.says("rate limit", "rate-limit", "ratelimit", "per-minute", "per minute limit", "too many requests"):
 		r = say(relay.Limited, "limited", "over the account's rate limit; check smartassist.rate_limit and who else uses the account")
 		r.err.RetryAfter = retryAfter(h.Get("Retry-After"), now)
 		return r

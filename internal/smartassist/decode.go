@@ -1,6 +1,7 @@
 package smartassist
 
 import (
+	"encoding/json"
 	"net/url"
 	"path"
 	"strconv"
@@ -11,12 +12,31 @@ import (
 	"voicemail-relay/internal/relay"
 )
 
-// decode reads the body of a success, and says false when it is not a JSON object. The status is the answer's own word.
+// decode reads the body of a success, and says false when it is not JSON. The status is the answer's own word. JSON that is no object holds
+// nothing yet, unless it is a list with an answer in it.
 func decode(body []byte) (v relay.Voicemail, status string, ok bool) {
-	c, ok := objectIn(body)
-	if !ok {
+	if !json.Valid(body) {
 		return v, "", false
 	}
+	c := cursor{b: body}
+	if c.kind() == '{' {
+		v, status = c.answer()
+		return v, status, true
+	}
+	v.Status = "other"
+	for range c.objects() {
+		if len(v.Recordings) > 0 {
+			continue
+		}
+		if one, _ := c.answer(); len(one.Recordings) > 0 {
+			v = one
+		}
+	}
+	return v, "", true
+}
+
+// answer reads the object of a success.
+func (c *cursor) answer() (v relay.Voicemail, status string) {
 	// The recordings' key has a space in every published sample and an underscore in every table of parameters.
 	var spaced, underscored []relay.Recording
 	for key := range c.fields() {
@@ -36,7 +56,7 @@ func decode(body []byte) (v relay.Voicemail, status string, ok bool) {
 	}
 	status = strings.ToLower(strings.TrimSpace(status))
 	v.Status = known(status)
-	return v, status, true
+	return v, status
 }
 
 // known is the status where it is one of those that the sibling recording API documents: it stands in logs.
@@ -54,7 +74,7 @@ const (
 	maxName = 1 << 10
 )
 
-// recordings are those with a link: an empty one is not ready yet.
+// recordings are those with a link: an empty one, or one of spaces alone, is not ready yet.
 func (c *cursor) recordings() []relay.Recording {
 	var rs []relay.Recording
 	for range c.objectsOrOne() {
@@ -67,7 +87,7 @@ func (c *cursor) recordings() []relay.Recording {
 				r.FileURL = c.text()
 			}
 		}
-		if r.FileURL == "" || len(r.FileURL) > maxLink {
+		if strings.TrimSpace(r.FileURL) == "" || len(r.FileURL) > maxLink {
 			continue
 		}
 		if r.FileName == "" || len(r.FileName) > maxName {
@@ -101,7 +121,7 @@ func nameOf(link string) string {
 
 func (c *cursor) transcriptions() []relay.Transcription {
 	var ts []relay.Transcription
-	for range c.objects() {
+	for range c.objectsOrOne() {
 		ts = append(ts, c.transcription())
 	}
 	return ts

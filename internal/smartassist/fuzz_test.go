@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -17,6 +18,9 @@ func FuzzRead(f *testing.F) {
 	for _, row := range corpus {
 		f.Add(200, corpusFile(f, row.file), "")
 	}
+	for _, body := range []string{"[]", "null", `"x"`, "1", "true", "[" + readyBody + "]", ""} {
+		f.Add(200, []byte(body), "")
+	}
 	for _, status := range []int{204, 304, 400, 401, 404, 405, 429, 500, 503} {
 		f.Add(status, []byte(msg("Invalid StreamId session not found rate limit")), "7")
 	}
@@ -26,6 +30,9 @@ func FuzzRead(f *testing.F) {
 		r := read(status, http.Header{"Retry-After": {retry}}, body, testNow)
 		if !slices.Contains(Results(), r.label()) {
 			t.Fatalf("got %q, want one of %v", r.label(), Results())
+		}
+		if unreadable := r.label() == "unreadable"; unreadable && json.Valid(body) || status == 200 && !unreadable && !json.Valid(body) {
+			t.Fatalf("got %s, want it for what is no JSON alone", r.label())
 		}
 		if r.err != nil {
 			if r.err.Kind < relay.Transient || r.err.Kind > relay.Limited || r.err.Text == "" || r.err.Status != status {
@@ -43,7 +50,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("got status %q, want a known one", r.voicemail.Status)
 		}
 		for _, rec := range r.voicemail.Recordings {
-			if rec.FileURL == "" || !utf8.ValidString(rec.FileURL) || !utf8.ValidString(rec.FileName) {
+			if strings.TrimSpace(rec.FileURL) == "" || !utf8.ValidString(rec.FileURL) || !utf8.ValidString(rec.FileName) {
 				t.Fatalf("got %+v, want a link, and UTF-8", rec)
 			}
 		}

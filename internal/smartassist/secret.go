@@ -38,6 +38,15 @@ func newSecret(cfg Config, method jwt.SigningMethod) (*secret, error) {
 	return s, nil
 }
 
+// CheckSecret says what is wrong with a secret: what New would say. The error completes "the secret …" and holds nothing of it.
+func CheckSecret(algorithm, text string) error {
+	method := jwt.GetSigningMethod(algorithm)
+	if method == nil {
+		return fmt.Errorf("cannot be used with the unknown algorithm %q", algorithm)
+	}
+	return (&secret{method: method}).set(text)
+}
+
 // set takes a new secret, if it can sign.
 func (s *secret) set(text string) error {
 	if text == "" {

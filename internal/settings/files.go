@@ -1,0 +1,68 @@
+package settings
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"strings"
+)
+
+// read reads a file that a setting names, and reports one that cannot be read or is empty.
+func (l *loader) read(path, name string) (b []byte, ok bool) {
+	if name == "" || l.readFile == nil || l.need == NeedNothing {
+		return nil, false
+	}
+	b, err := l.readFile(name)
+	var p *fs.PathError
+	if errors.As(err, &p) { // it names the file, too
+		err = p.Err
+	}
+	switch {
+	case err != nil:
+		l.wrongf(path, "%s cannot be read: %v", quote(name), err)
+	case strings.TrimSpace(string(b)) == "":
+		l.wrongf(path, "%s is empty", quote(name))
+	default:
+		return b, true
+	}
+	return nil, false
+}
+
+// checkFiles looks at the files that it takes to reach NATS.
+func (l *loader) checkFiles(s NATS) {
+	l.read("nats.credentials_file", s.CredentialsFile)
+	if ca, ok := l.read("nats.tls.ca_file", s.TLS.CAFile); ok && !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		l.wrongf("nats.tls.ca_file", "%s holds no certificate in PEM", quote(s.TLS.CAFile))
+	}
+	cert, ok := l.read("nats.tls.cert_file", s.TLS.CertFile)
+	key, both := l.read("nats.tls.key_file", s.TLS.KeyFile)
+	if !ok || !both {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		l.wrongf("nats.tls.cert_file", "and key_file are no certificate and its key in PEM: %v", err)
+	}
+}
+
+// checkSecret looks at an account's secret, wherever it is.
+func (l *loader) checkSecret(a *Account, path string) {
+	if l.need != NeedAccount || l.secret == nil {
+		return
+	}
+	secret, path := a.AppSecret, path+".app_secret"
+	if a.AppSecretFile != "" {
+		path += "_file"
+		b, ok := l.read(path, a.AppSecretFile)
+		if !ok {
+			return
+		}
+		secret = strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	}
+	if secret == "" {
+		return
+	}
+	if err := l.secret(a.Algorithm, secret); err != nil {
+		l.wrongf(path, "%v", err)
+	}
+}
