@@ -12,36 +12,39 @@ import (
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
+// miss has the server's store full while so many appointments come due, so that none of them fires.
+func (w *world) miss(n int) {
+	w.t.Helper()
+	ctx := context.Background()
+	fill, err := w.js.CreateStream(ctx, jetstream.StreamConfig{Name: "FILL", Subjects: []string{"fill"}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pass(5 * time.Second)
+	for size := 768 << 10; size > 0; size /= 8 {
+		for {
+			if _, err := w.js.Publish(ctx, "fill", make([]byte, size)); err != nil {
+				break
+			}
+		}
+	}
+	pass(30 * time.Second) // all are past their date now
+	if got := w.waiting("voicemail.work.wait.>"); got != n {
+		w.t.Fatalf("%d appointments stand, want all %d to be stuck", got, n)
+	}
+	if err := fill.Purge(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // The server never tries an appointment again whose firing failed. The relay makes it anew.
 func TestAppointmentsThatDidNotFireAreMadeAnew(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		ctx := context.Background()
 		w.emu.ScriptEvery(emu.Ready("x"))
-		if _, err := w.js.CreateStream(ctx, jetstream.StreamConfig{Name: "FILL", Subjects: []string{"fill"}}); err != nil {
-			t.Fatal(err)
-		}
 		for i := range 20 {
 			w.session(fmt.Sprintf("s%d", i))
 		}
-		pass(5 * time.Second)
-		for size := 768 << 10; size > 0; size /= 8 {
-			for {
-				if _, err := w.js.Publish(ctx, "fill", make([]byte, size)); err != nil {
-					break
-				}
-			}
-		}
-		pass(30 * time.Second) // all are past their date now
-		if got := w.waiting("voicemail.work.wait.>"); got != 20 {
-			t.Fatalf("%d appointments stand, want all 20 to be stuck", got)
-		}
-		fill, err := w.js.Stream(ctx, "FILL")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := fill.Purge(ctx); err != nil {
-			t.Fatal(err)
-		}
+		w.miss(20)
 		for _, v := range w.await(20, 4*time.Minute) {
 			if v.num("requests") != 1 {
 				t.Errorf("%d requests, want 1", v.num("requests"))

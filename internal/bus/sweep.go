@@ -44,6 +44,9 @@ func (b *Bus) orphans(ctx context.Context) (names []string) {
 	return names
 }
 
+// quietLine is how long a line hands out nothing when it is empty for now. The pull's own beats do not count: they come more often.
+const quietLine = 2 * pullBeat
+
 // empty has the handler place again what stands in a line, without asking for any of it, and returns how many calls it found.
 func (b *Bus) empty(ctx, work context.Context, consumer string, h Handler, begin func(func())) (n int) {
 	const batch = 100
@@ -53,6 +56,8 @@ func (b *Bus) empty(ctx, work context.Context, consumer string, h Handler, begin
 		return 0
 	}
 	defer b.handBack(msgs, p)
+	quiet := time.NewTimer(quietLine)
+	defer quiet.Stop()
 	for ctx.Err() == nil {
 		p.pull(batch, time.Now())
 		select {
@@ -74,7 +79,8 @@ func (b *Bus) empty(ctx, work context.Context, consumer string, h Handler, begin
 				case <-ctx.Done(): // it ends with work
 				}
 			}
-		case <-time.After(2 * pullBeat): // empty for now
+			quiet.Reset(quietLine)
+		case <-quiet.C:
 			return n
 		case <-ctx.Done():
 		}
