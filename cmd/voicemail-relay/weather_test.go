@@ -204,10 +204,7 @@ func (s *sim) fill() {
 func (s *sim) empty() {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		st, err := s.js.Stream(ctx, "FILL")
-		if err == nil {
-			err = st.Purge(ctx)
-		}
+		err := s.emptied(ctx, "FILL")
 		cancel()
 		if err == nil {
 			return
@@ -216,30 +213,26 @@ func (s *sim) empty() {
 	}
 }
 
+// emptied purges a stream.
+func (s *sim) emptied(ctx context.Context, stream string) error {
+	st, err := s.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	return st.Purge(ctx)
+}
+
 // operator is somebody who deletes and purges.
 func (s *sim) operator() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	switch s.rng.IntN(8) {
 	case 0:
-		s.mayBeGone()
-		st, err := s.js.Stream(ctx, "VOICEMAIL_WORK")
-		if err == nil {
-			err = st.Purge(ctx)
-		}
-		s.note("operator", "purges VOICEMAIL_WORK: %v", err)
+		s.purge("purges VOICEMAIL_WORK", func() error { return s.emptied(ctx, "VOICEMAIL_WORK") })
 	case 1:
-		s.mayBeGone()
-		st, err := s.js.Stream(ctx, "CALLS")
-		if err == nil {
-			err = st.Purge(ctx)
-		}
-		s.purged = true
-		s.note("operator", "purges CALLS: %v", err)
+		s.purge("purges CALLS", func() error { return s.emptied(ctx, "CALLS") })
 	case 2:
-		s.mayBeGone()
-		err := s.js.DeleteStream(ctx, "VOICEMAIL_WORK")
-		s.note("operator", "deletes VOICEMAIL_WORK: %v", err)
+		s.purge("deletes VOICEMAIL_WORK", func() error { return s.js.DeleteStream(ctx, "VOICEMAIL_WORK") })
 	case 3:
 		err := s.js.DeleteConsumer(ctx, "CALLS", "voicemail-relay")
 		s.note("operator", "deletes the durable: %v", err)
@@ -265,17 +258,25 @@ func (s *sim) operator() {
 	}
 }
 
-// mayBeGone marks the sessions that are not told yet: what an operator purges is gone by his will.
-func (s *sim) mayBeGone() {
-	told := map[string]int{}
+// purge does what takes calls away, and marks what had been sent by then and was not told yet: what an operator purges is gone by his will.
+// What is only sent afterwards is not.
+func (s *sim) purge(what string, do func() error) {
+	told, junk := map[string]int{}, 0
 	for _, v := range s.verdicts() {
+		if v.str("reason") == "malformed" {
+			junk++
+			continue
+		}
 		told[v.str("sessionId")]++
 	}
+	err := do()
+	s.note("operator", "%s: %v", what, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.seen)
+	s.spoilt = s.junk - junk
 	for _, c := range s.calls {
-		if told[c.id] < 1+c.replays {
+		if c.sent && told[c.id] < 1+c.replays {
 			c.gone = true
 		}
 	}
