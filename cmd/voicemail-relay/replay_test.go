@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
@@ -55,6 +57,43 @@ func TestReplayBehindALostAckIsNotFolded(t *testing.T) {
 	})
 }
 
+// Nor is one that could not be stored at first: what stands for its session is for the verdict before, and its acknowledgement got lost.
+func TestReplayBehindALostAckIsNotFoldedAfterTrouble(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		trouble func(w *world) (mend func())
+	}{
+		{"the network loses it", func(w *world) func() {
+			w.relay.cables.lose("HPUB voicemail.work.due")
+			return func() { w.relay.cables.lose("") }
+		}},
+		{"the server refuses it", func(w *world) func() {
+			w.relay.cables.lose("")
+			w.hold("VOICEMAIL_WORK", "elsewhere")
+			return func() { w.hold("VOICEMAIL_WORK", "voicemail.work.>") }
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inWorld(t, []string{"wait.first=1s", "smartassist.rate_limit=60", "calls.ack_wait=2m"}, func(w *world) {
+				w.emu.Script("s1", emu.Failed(), emu.Ready("x"))
+				w.session("s1")
+				pass(500 * time.Millisecond)
+				w.relay.cables.lose("+ACK")
+				w.one(10 * time.Second)
+				pass(time.Second)
+				mend := row.trouble(w)
+				w.call(`{"botId":"st-1","sessionId":"s1","endedAt":"2000-01-01T00:00:00Z"}`, "Voicemail-Relay-Replay", "1")
+				pass(2 * time.Second)
+				mend()
+				vs := w.await(2, time.Hour)
+				if id := vs[1].header.Get("Nats-Msg-Id"); vs[1].subject != "voicemail.ready" || id != key("st-1", "s1")+"/r1" {
+					t.Errorf("the replay is told as %s %s", vs[1].subject, id)
+				}
+			})
+		})
+	}
+}
+
 // A repeat that is due at once, because its call ended long ago, neither asks nor tells while its session is between two requests.
 func TestLateRepeatOfAWaitingSessionIsFolded(t *testing.T) {
 	inWorld(t, []string{"wait.transcript_for=20m"}, func(w *world) {
@@ -74,4 +113,10 @@ func TestLateRepeatOfAWaitingSessionIsFolded(t *testing.T) {
 			t.Errorf("told %s %s, want ready: the recording was seen", v.subject, v.str("reason"))
 		}
 	})
+}
+
+// hold has a stream hold a subject.
+func (w *world) hold(stream, subject string) {
+	w.t.Helper()
+	w.change(stream, func(cfg *jetstream.StreamConfig) { cfg.Subjects = []string{subject} })
 }

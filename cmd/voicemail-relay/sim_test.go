@@ -60,10 +60,10 @@ type sim struct {
 	diary  []string
 	counts map[string]int
 	waits  sync.WaitGroup
-	calm   chan struct{}     // closed when the weather ends
-	junk   int               // malformed events that are being sent, or were
-	spoilt int               // of those, that an operator may have purged before they were told
-	seen   map[string]string // sessions with an appointment that tells of a recording, by the verdict's id
+	calm   chan struct{}        // closed when the weather ends
+	junk   int                  // malformed events that are being sent, or were
+	spoilt int                  // of those, that an operator may have purged before they were told
+	seen   map[string]time.Time // since when the work stream knows of a recording, by the verdict's id
 }
 
 // A simCall is a session, and what has to become of it.
@@ -80,7 +80,7 @@ func simulate(t *testing.T, seed uint64) {
 	limit := []int{0, 60, 20}[rng.IntN(3)]
 	flags := []string{fmt.Sprintf("smartassist.rate_limit=%d", limit), "calls.concurrency=32"}
 	inEmptyWorld(t, flags, func(w *world) {
-		s := &sim{world: w, rng: rng, limit: limit, many: 1 + rng.IntN(2), counts: map[string]int{}, seen: map[string]string{}, calm: make(chan struct{})}
+		s := &sim{world: w, rng: rng, limit: limit, many: 1 + rng.IntN(2), counts: map[string]int{}, seen: map[string]time.Time{}, calm: make(chan struct{})}
 		w.observe = s.observe
 		s.emu = emu.New(emu.Config{AppID: testApp, Secret: testSecret, Seed: seed, Share: 0.5,
 			MediaLag: emu.Lag{Median: 40 * time.Second, Sigma: 1.2}, TranscriptLag: emu.Lag{Median: 20 * time.Second, Sigma: 1}})
@@ -128,10 +128,12 @@ func (s *sim) begin() {
 
 // observe sees what the relays have stored.
 func (s *sim) observe(st bus.Settlement) {
-	if l, ok := st.Outcome.(relay.Later); ok && l.History.Seen() && !st.Repeat {
+	if l, ok := st.Outcome.(relay.Later); ok && l.History.Seen() { // also where another's history stands: it has to know of it now
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.seen[l.History.ID] = l.Call.Session
+		if _, before := s.seen[l.History.ID]; !before {
+			s.seen[l.History.ID] = time.Now()
+		}
 	}
 }
 
@@ -323,8 +325,8 @@ func (s *sim) check() {
 		if ids[id]++; ids[id] > 1 {
 			s.t.Errorf("id %s is told %d times", id, ids[id])
 		}
-		if s.seen[id] != "" && v.subject != "voicemail.ready" {
-			s.t.Errorf("%s is told %s, though its recording was seen", s.seen[id], v.subject)
+		if seen, is := s.seen[id]; is && v.at.After(seen) && v.subject != "voicemail.ready" {
+			s.t.Errorf("%s is told %s at %s, though its recording was seen by %s", v.str("sessionId"), v.subject, v.at, seen)
 		}
 		if v.str("reason") == "malformed" {
 			junk++

@@ -77,6 +77,7 @@ type Bus struct {
 
 	mu     sync.Mutex
 	ledger *Ledger
+	line   jetstream.Stream // the work stream, to read from
 	budget jetstream.KeyValue
 	calls  string // the stream that calls come from
 	pulls  []*puller

@@ -115,8 +115,13 @@ func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 }
 
 func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
-	if d.Deliveries > 1 { // before a request is spent on it
-		if late, err := b.overtaken(ctx, fl, d); late || err != nil {
+	if d.Line && d.Deliveries > 1 { // before a request is spent on it
+		late := false
+		err := b.persist(ctx, "read the work stream", func(ctx context.Context) (err error) {
+			late, err = b.overtaken(ctx, fl)
+			return err
+		})
+		if late || err != nil {
 			return b.folded(d.Call, err)
 		}
 	}

@@ -79,7 +79,16 @@ func scheduled(h nats.Header) (time.Time, bool) {
 func (b *Bus) anew(ctx context.Context, old *jetstream.RawStreamMsg, at time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	m := nats.NewMsg(old.Subject)
+	m := again(old, old.Subject, old.Header.Get(targetHeader), at)
+	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(old.Sequence, 10))
+	_, err := b.js.PublishMsg(ctx, m)
+	return err
+}
+
+// again is a message of the work stream once more, as an appointment.
+func again(old *jetstream.RawStreamMsg, subject, target string, at time.Time) *nats.Msg {
+	m := nats.NewMsg(subject)
 	m.Data = old.Data
 	for k, vs := range old.Header {
 		if !strings.HasPrefix(k, "Nats-") {
@@ -87,9 +96,6 @@ func (b *Bus) anew(ctx context.Context, old *jetstream.RawStreamMsg, at time.Tim
 		}
 	}
 	m.Header.Set(scheduleHeader, "@at "+at.UTC().Format(time.RFC3339Nano))
-	m.Header.Set(targetHeader, old.Header.Get(targetHeader))
-	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
-	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(old.Sequence, 10))
-	_, err := b.js.PublishMsg(ctx, m)
-	return err
+	m.Header.Set(targetHeader, target)
+	return m
 }

@@ -90,3 +90,21 @@ func (b *Bus) openLedger(ctx context.Context) (*Ledger, error) {
 	b.mu.Unlock()
 	return l, nil
 }
+
+// work opens the work stream once.
+func (b *Bus) work(ctx context.Context) (jetstream.Stream, error) {
+	b.mu.Lock()
+	s := b.line
+	b.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	s, err := b.js.Stream(ctx, b.cfg.workStream())
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.line = s
+	b.mu.Unlock()
+	return s, nil
+}

@@ -16,21 +16,12 @@ import (
 func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.Outcome, t *turn) error {
 	switch o := o.(type) {
 	case *relay.Verdict:
-		if o.Kind != relay.KindReady { // another replica may have been handed the same delivery, and seen a recording
-			late, err := b.overtaken(ctx, fl, d)
-			if !d.Line && fl.key != "" { // a repeat knows nothing of what its session's requests have seen
-				late, err = b.standing(ctx, fl.key, d.Call.Replay)
-			}
-			if late || err != nil {
-				return b.folded(o.Call, err)
-			}
-		}
-		return b.announce(ctx, o)
+		return b.announce(ctx, fl, d, o)
 	case relay.Later:
 		b.flight.handOver(fl) // from here on the message in the work stream stands for the session, and may be due at once
 		repeat, err := b.later(ctx, fl, d, o, t)
 		if isFinal(err) && !errors.Is(err, errBusy) {
-			return b.announce(ctx, tooLargeToKeep(d, o))
+			return b.announce(ctx, fl, d, tooLargeToKeep(d, o))
 		}
 		if err == nil {
 			b.observe(Settlement{Outcome: o, Repeat: repeat})
@@ -52,13 +43,20 @@ func (b *Bus) folded(c relay.Call, err error) error {
 }
 
 // announce publishes a verdict under its id, then notes it in the ledger. When the stream holds a verdict of that id already, that one is
-// the truth, and it is what ledger and log tell.
-func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
+// the truth, and it is what ledger and log tell. Whether it is late is looked at before each try: what cannot be published for a while may be
+// overtaken meanwhile.
+func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *relay.Verdict) error {
 	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts,
 		FirstSeen: v.FirstSeen.UTC(), Asks: v.Asks}
 	limit := int(b.nc.MaxPayload())
 	var ack *jetstream.PubAck
+	late := false
 	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {
+		if v.Kind != relay.KindReady {
+			if late, err = b.late(ctx, fl, d); late || err != nil {
+				return err
+			}
+		}
 		m := b.event(v, limit)
 		ack, err = b.js.PublishMsg(ctx, m)
 		if tooLarge(err) { // the stream may take less than the server
@@ -69,10 +67,10 @@ func (b *Bus) announce(ctx context.Context, v *relay.Verdict) error {
 		return err
 	})
 	if isFinal(err) && v.Kind == relay.KindReady { // a link that does not fit: text has given way before
-		return b.announce(ctx, tooLargeToTell(v))
+		return b.announce(ctx, fl, d, tooLargeToTell(v))
 	}
-	if err != nil {
-		return err
+	if late || err != nil {
+		return b.folded(v.Call, err)
 	}
 	rec.Sequence = ack.Sequence
 	if ack.Duplicate {
@@ -99,6 +97,9 @@ func (b *Bus) stored(ctx context.Context, sequence uint64, id string) (relay.Rec
 			return err
 		}
 		raw, err = s.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // by a replica that lags, perhaps
+			raw, err = b.ofLeader(ctx, b.cfg.verdictStream(), map[string]any{"seq": sequence})
+		}
 		if errors.Is(err, jetstream.ErrMsgNotFound) { // an operator has purged it
 			return fmt.Errorf("%w: %w", errFinal, err)
 		}

@@ -102,6 +102,25 @@ func (h History) good(a Answer) History {
 	return h
 }
 
+// Recalled is the history with what another delivery of the session has seen, by the request that it made beside this one's.
+func (h History) Recalled(saw History) History {
+	h.SeenAt, h.Recordings, h.Status = saw.SeenAt, saw.Recordings, saw.Status
+	if saw.LookedAt.After(h.LookedAt) {
+		h.LookedAt = saw.LookedAt
+	}
+	if saw.Due.Before(h.Due) {
+		h.Due = saw.Due
+	}
+	h.Attempts++
+	if n := len(saw.Asks); n > 0 {
+		h.Requests += saw.Asks[n-1].Requests
+		h.Asks = append(slices.Clone(h.Asks), saw.Asks[n-1])
+		slices.SortStableFunc(h.Asks, func(a, b Ask) int { return a.At.Compare(b.At) })
+	}
+	h.Asks = h.Asks[max(0, len(h.Asks)-keptAsks):]
+	return h
+}
+
 // kept bounds what a history carries: NATS takes 64 KiB of headers. One recording is the rule, and the first is always kept.
 func kept(rs []Recording) []Recording {
 	size := 0
