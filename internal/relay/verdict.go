@@ -79,7 +79,7 @@ func (v *Verdict) Body(limit int) []byte {
 		short.Raw = v.Raw[:max(0, len(v.Raw)-(over+3)/4*3-3)]
 		return short.bodyOf(len(v.Raw))
 	}
-	if v.Kind == KindReady && v.Transcript != "" {
+	if v.Kind == KindReady && (v.Transcript != "" || len(v.Transcriptions) > 0) { // messages without text are large too, when they are many
 		short.TranscriptStatus, short.Transcriptions = TranscriptTruncated, nil
 		for b = short.body(); len(b) > limit && short.Transcript != ""; b = short.body() {
 			short.Transcript = cut(short.Transcript, max(0, len(short.Transcript)-max(len(b)-limit, 16)))

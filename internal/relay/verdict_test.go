@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"voicemail-relay/schemas"
 )
 
 func TestBodyFitsAndTextGivesWay(t *testing.T) {
@@ -34,6 +36,29 @@ func TestBodyFitsAndTextGivesWay(t *testing.T) {
 		}
 		if limit == 20_000 && len(b) < 19_000 {
 			t.Errorf("limit %d: only %d bytes, want the text cut to what fits", limit, len(b))
+		}
+	}
+}
+
+// Messages without text give way like text.
+func TestManyEmptyMessagesGiveWay(t *testing.T) {
+	v := &Verdict{Kind: KindReady, ID: "k", Call: Call{Bot: "st-1", Session: "s1", EndedAt: ended, Fields: []byte(`{"queue":"sales"}`)}, At: ended, Requests: 1,
+		Recordings: found.Recordings}
+	var ts []Transcription
+	for range 1500 {
+		ts = append(ts, Transcription{ID: "ms-1", AuthorID: "u-1", AuthorType: "VOICEMAIL"})
+	}
+	v.transcribe(ts, true)
+	if got := string(v.Body(0)); !strings.Contains(got, `"transcriptStatus":"empty"`) {
+		t.Errorf("without a limit it is told as %.200s", got)
+	}
+	b := v.Body(20_000)
+	if err := schemas.Validate("voicemail.ready", b); err != nil || len(b) > 20_000 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	for _, want := range []string{`"transcriptStatus":"truncated"`, `"transcriptions":[]`, `"queue":"sales"`, `"fileUrl":"http`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s is missing in %.300s", want, b)
 		}
 	}
 }
