@@ -181,15 +181,7 @@ func TestReplayKeepsItsPace(t *testing.T) {
 
 func TestMalformedLettersAreReplayedAsTheyWere(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s, err := w.js.Stream(context.Background(), "VOICEMAILS")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := s.CachedInfo().Config
-		cfg.MaxMsgSize = 8000
-		if _, err := w.js.UpdateStream(context.Background(), cfg); err != nil {
-			t.Fatal(err)
-		}
+		w.limitMessages("VOICEMAILS", 8000)
 		w.call("no call")
 		w.call(strings.Repeat("no call ", 5000))
 		w.await(2, time.Minute)

@@ -195,6 +195,8 @@ func TestOwnStreamsThatWouldLoseCallsAreRefused(t *testing.T) {
 		{"waiting calls end by age", "VOICEMAIL_WORK has max_age", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour })},
 		{"waiting calls end by number", "VOICEMAIL_WORK has max_msgs", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 })},
 		{"waiting calls end by size", "VOICEMAIL_WORK has max_bytes", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 })},
+		{"calls do not fit", "VOICEMAIL_WORK has max_msg_size 60000", stream("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 60_000 })},
+		{"verdicts do not fit", "VOICEMAILS has max_msg_size 600", stream("VOICEMAILS", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 600 })},
 		{"verdicts are not folded", "VOICEMAILS folds repeats for 2m0s", stream("VOICEMAILS", func(c *jetstream.StreamConfig) { c.Duplicates = 2 * time.Minute })},
 		{"the ledger forgets", "VOICEMAIL_LEDGER forgets after 1h0m0s", stream("KV_VOICEMAIL_LEDGER", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour })},
 		{"the durable gives up", "max_deliver 5", func(ctx context.Context, w *world) error {

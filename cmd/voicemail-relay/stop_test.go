@@ -168,16 +168,7 @@ func TestPublishAgainAsksOnceMore(t *testing.T) {
 
 func TestEventThatIsTooLargeLosesTextAndIsTold(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		ctx := context.Background()
-		s, err := w.js.Stream(ctx, "VOICEMAILS")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := s.CachedInfo().Config
-		cfg.MaxMsgSize = 8000
-		if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
-			t.Fatal(err)
-		}
+		w.limitMessages("VOICEMAILS", 8000)
 		w.emu.Script("s1", emu.Ready(strings.Repeat("canary-transcript ", 5000)))
 		w.call(`{"botId":"st-1","sessionId":"s1","queue":"sales"}`)
 		v := w.one(time.Minute)
@@ -189,6 +180,37 @@ func TestEventThatIsTooLargeLosesTextAndIsTold(t *testing.T) {
 			t.Errorf("told %v %v, want the raw event cut", v.event["rawTruncated"], v.event["rawSize"])
 		}
 	})
+}
+
+// A verdict that does not fit at all is tried again and again, but never at once; when there is room for it, it is told.
+func TestVerdictThatDoesNotFitIsNoLoop(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		step emu.Step
+		want string
+	}{
+		{"a recording", emu.Slow(100*time.Millisecond, emu.Ready("x")), "voicemail.ready"},
+		{"a final no", emu.Slow(100*time.Millisecond, emu.Failed()), "voicemail.failed"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inWorld(t, []string{"wait.first=5s", "calls.ack_wait=1m"}, func(w *world) {
+				w.limitMessages("VOICEMAILS", 400)
+				w.emu.ScriptEvery(row.step)
+				w.session("s1")
+				pass(10 * time.Minute)
+				if got := w.emu.Requests(); got < 2 || got > 12 {
+					t.Errorf("%d requests in ten minutes, want one each ack_wait at most", got)
+				}
+				if got := strings.Count(w.log.String(), "a call cannot be settled"); got < 2 || got > 12 {
+					t.Errorf("the log tells it %d times, want once a try", got)
+				}
+				w.limitMessages("VOICEMAILS", -1)
+				if v := w.one(10 * time.Minute); v.subject != row.want {
+					t.Errorf("told %s %s, want %s", v.subject, v.str("reason"), row.want)
+				}
+			})
+		})
+	}
 }
 
 func TestVerdictIsToldOnceThoughTheLedgerIsLost(t *testing.T) {

@@ -103,7 +103,7 @@ func (b *Bus) reached(ctx context.Context) error {
 }
 
 // Connected waits until a connection of Dial's is there and its server is one that can work: 2.12 or later, since older ones accept
-// appointments and never fire them.
+// appointments and never fire them, and with room for a verdict.
 func Connected(ctx context.Context, nc *nats.Conn) error {
 	status := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(status)
@@ -123,7 +123,19 @@ func Connected(ctx context.Context, nc *nats.Conn) error {
 // ErrServer marks what an operator has to mend before the relay can work.
 var ErrServer = errors.New("nats")
 
-func checkServer(nc *nats.Conn) error { return checkVersion(nc.ConnectedServerVersion()) }
+func checkServer(nc *nats.Conn) error {
+	if err := checkVersion(nc.ConnectedServerVersion()); err != nil {
+		return err
+	}
+	return checkPayload(nc.MaxPayload())
+}
+
+func checkPayload(most int64) error {
+	if most < leastMessage {
+		return fmt.Errorf("%w: the server's max_payload is %d bytes, into which not every verdict fits: raise it to %d at least, better to the default of 1MB", ErrServer, most, leastMessage)
+	}
+	return nil
+}
 
 func checkVersion(v string) error {
 	major, rest, _ := strings.Cut(strings.TrimPrefix(v, "v"), ".")

@@ -17,3 +17,15 @@ func TestServersBefore212AreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestServersIntoWhichNoVerdictFitsAreRefused(t *testing.T) {
+	for most, small := range map[int64]bool{512: true, 16<<10 - 1: true, 16 << 10: false, 1 << 20: false} {
+		err := checkPayload(most)
+		if (err != nil) != small {
+			t.Errorf("max_payload %d: %v, want refused: %v", most, err, small)
+		}
+		if err != nil && (!errors.Is(err, ErrServer) || !strings.Contains(err.Error(), "max_payload") || !strings.Contains(err.Error(), "raise it to 16384")) {
+			t.Errorf("max_payload %d: %v, want ErrServer and the cure", most, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 
 	"voicemail-relay/internal/relay"
 )
@@ -108,6 +109,9 @@ func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 	case err == nil:
 		b.ack(fl.msg)
 	case errors.Is(err, errBusy):
+		b.nakLater(fl.msg)
+	case isFinal(err): // handed out at once, it would fail at once, for ever
+		b.cfg.Log.Error("a call cannot be settled; it is tried again after ack_wait", zap.Error(err))
 		b.nakLater(fl.msg)
 	default:
 		b.nak(fl.msg)

@@ -157,6 +157,9 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	if want.Retention == jetstream.WorkQueuePolicy { // elsewhere an operator may bound what is kept
 		next.MaxBytes = -1
 	}
+	if have.MaxMsgSize > 0 && have.MaxMsgSize < leastSize(want) {
+		next.MaxMsgSize = -1
+	}
 	if reflect.DeepEqual(have, next) {
 		return nil
 	}
@@ -167,7 +170,7 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 			}
 		}
 		if limit := deadly(have, next); limit != "" {
-			return fmt.Errorf("%w: stream %s has %s, which ends waiting calls without a word: run voicemail-relay setup", ErrSetup, want.Name, limit)
+			return fmt.Errorf("%w: stream %s has %s: run voicemail-relay setup", ErrSetup, want.Name, limit)
 		}
 		if want.Duplicates > have.Duplicates {
 			return fmt.Errorf("%w: stream %s folds repeats for %s, less than ledger.keep (%s): run voicemail-relay setup", ErrSetup, want.Name, have.Duplicates, want.Duplicates)
@@ -181,17 +184,33 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// deadly names a limit that somebody set on a stream which has to have none; "" when there is none.
+// leastMessage is what a stream of verdicts and the server have to take: an event without text, its link and the publisher's ids. Below that
+// a verdict could not be told at all.
+const leastMessage = 16 << 10
+
+// leastSize is the largest message that one of the relay's own streams has to take. In the work stream that is a call of 64 KiB with all the
+// headers that NATS allows.
+func leastSize(want jetstream.StreamConfig) int32 {
+	if want.Retention == jetstream.WorkQueuePolicy {
+		return 128 << 10
+	}
+	return leastMessage
+}
+
+// deadly names a limit that somebody set on a stream which has to have none, and what it does; "" when there is none.
 func deadly(have, next jetstream.StreamConfig) string {
+	const ends = "which ends waiting calls without a word"
 	switch {
 	case have.MaxMsgs > 0 && next.MaxMsgs <= 0:
-		return fmt.Sprintf("max_msgs %d", have.MaxMsgs)
+		return fmt.Sprintf("max_msgs %d, %s", have.MaxMsgs, ends)
 	case have.MaxBytes > 0 && next.MaxBytes <= 0:
-		return fmt.Sprintf("max_bytes %d", have.MaxBytes)
+		return fmt.Sprintf("max_bytes %d, %s", have.MaxBytes, ends)
 	case have.MaxMsgsPerSubject > 0 && next.MaxMsgsPerSubject <= 0:
-		return fmt.Sprintf("max_msgs_per_subject %d", have.MaxMsgsPerSubject)
+		return fmt.Sprintf("max_msgs_per_subject %d, %s", have.MaxMsgsPerSubject, ends)
 	case have.MaxAge > 0 && next.MaxAge <= 0:
-		return fmt.Sprintf("max_age %s", have.MaxAge)
+		return fmt.Sprintf("max_age %s, %s", have.MaxAge, ends)
+	case have.MaxMsgSize > 0 && next.MaxMsgSize <= 0:
+		return fmt.Sprintf("max_msg_size %d, into which not every call or verdict fits", have.MaxMsgSize)
 	}
 	return ""
 }
@@ -373,6 +392,7 @@ func difference(have, next jetstream.StreamConfig) string {
 	tell("message schedules", have.AllowMsgSchedules, next.AllowMsgSchedules)
 	tell("max_msgs", have.MaxMsgs, next.MaxMsgs)
 	tell("max_bytes", have.MaxBytes, next.MaxBytes)
+	tell("max_msg_size", have.MaxMsgSize, next.MaxMsgSize)
 	tell("max_msgs_per_subject", have.MaxMsgsPerSubject, next.MaxMsgsPerSubject)
 	if len(parts) == 0 {
 		return "flags"
