@@ -87,7 +87,7 @@ func TestExplainTellsReplaysAndWhatTheLedgerForgot(t *testing.T) {
 		if err := kv.Purge(context.Background(), key("st-1", "s1")); err != nil {
 			t.Fatal(err)
 		}
-		w.explains("s1", "absent    sequence 2, verdict "+key("st-1", "s1")+"/r1; the ledger has forgotten the rest")
+		w.explains("s1", "requests, sequence 2, verdict "+key("st-1", "s1")+"/r1; the ledger has forgotten the rest")
 		w.halt()
 		w.session("s2")
 		pass(time.Second)
@@ -95,6 +95,26 @@ func TestExplainTellsReplaysAndWhatTheLedgerForgot(t *testing.T) {
 			t.Errorf("a call that nobody has taken: %v\n%s", err, out)
 		}
 	})
+}
+
+// The ledger keeps a session's last verdict alone: those of the rounds before are found in their stream.
+func TestExplainTellsEveryRoundOfReplays(t *testing.T) {
+	for _, format := range []string{"binary", "structured"} {
+		t.Run(format, func(t *testing.T) {
+			inWorld(t, []string{"wait.first=0s", "ready.format=" + format}, func(w *world) {
+				w.emu.Script("s1", emu.Failed(), emu.Failed(), emu.Ready("canary-transcript"))
+				w.session("other")
+				w.session("s1")
+				w.await(1, time.Minute)
+				for round := 2; round <= 3; round++ {
+					w.replays(replaying{picking: picking{all: true}}, "replayed 1 letter")
+					w.await(round, time.Minute)
+				}
+				pass(time.Second)
+				w.explains("s1", "failed    rejected, 1 request, sequence 1", "failed    rejected, 1 request, sequence 2", "received  replay 2", "asked     recording and transcript", "ready     1 request, sequence 3")
+			})
+		})
+	}
 }
 
 func TestExplainTellsThePlaceInLine(t *testing.T) {

@@ -13,6 +13,13 @@ import (
 // timeline is a session's story in its order: what is settled, and then what is under way, be it the first time or a replay.
 func timeline(s bus.Session, set settings.Settings) []moment {
 	ms := []moment{} // empty, in JSON too
+	for _, rec := range s.Verdicts {
+		detail := verdictDetail(rec)
+		if s.Record == nil {
+			detail += ", verdict " + rec.ID + "; the ledger has forgotten the rest"
+		}
+		ms = append(ms, moment{rec.At, string(rec.Verdict), detail})
+	}
 	if rec := s.Record; rec != nil {
 		ms = append(ms, asked(rec.FirstSeen, rec.ID, rec.Attempts, rec.Asks)...)
 		detail := verdictDetail(*rec)
@@ -20,9 +27,6 @@ func timeline(s bus.Session, set settings.Settings) []moment {
 			detail += ", gone from its stream since"
 		}
 		ms = append(ms, moment{rec.At, string(rec.Verdict), detail})
-	}
-	for _, rec := range s.Verdicts {
-		ms = append(ms, moment{rec.At, string(rec.Verdict), fmt.Sprintf("sequence %d, verdict %s; the ledger has forgotten the rest", rec.Sequence, rec.ID)})
 	}
 	for i, w := range s.Waiting {
 		if i == 0 { // a second one is the same call, about to be acknowledged

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -108,28 +107,8 @@ func (b *Bus) stored(ctx context.Context, sequence uint64, id string) (relay.Rec
 	if err != nil {
 		return relay.Record{}, false
 	}
-	rec := relay.Record{ID: id, At: raw.Time.UTC(), Sequence: sequence}
-	for _, k := range []relay.Kind{relay.KindReady, relay.KindAbsent, relay.KindFailed} {
-		if raw.Subject == b.cfg.verdict(k) {
-			rec.Verdict = k
-		}
-	}
-	var body struct {
-		Reason   string `json:"reason"`
-		Requests int    `json:"requests"`
-		Attempts int    `json:"attempts"`
-		Data     *struct {
-			Reason   string `json:"reason"`
-			Requests int    `json:"requests"`
-			Attempts int    `json:"attempts"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(raw.Data, &body) == nil {
-		rec.Reason, rec.Requests, rec.Attempts = body.Reason, body.Requests, body.Attempts
-		if body.Data != nil {
-			rec.Reason, rec.Requests, rec.Attempts = body.Data.Reason, body.Data.Requests, body.Data.Attempts
-		}
-	}
+	rec := b.cfg.record(raw)
+	rec.ID = id
 	return rec, true
 }
 

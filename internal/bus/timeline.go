@@ -21,7 +21,7 @@ type Session struct {
 	Record   *relay.Record  // the ledger's; nil: it holds nothing
 	Stored   bool           // the record's verdict is in the stream still
 	Waiting  []Appointment  // in the work stream: one, or for a moment two while it is in hand
-	Verdicts []relay.Record // found in the stream itself, where the ledger holds nothing: id, kind, time and sequence alone
+	Verdicts []relay.Record // found in the stream itself: those before the ledger's; where that holds nothing, all. Without their asks
 	Looked   uint64         // how many of the stream's verdicts were looked at for it
 	Unlooked uint64         // how many older ones were not
 	Lag      Lag
@@ -127,22 +127,25 @@ func (n Names) lines(ctx context.Context, work jetstream.Stream, account string)
 	return lines
 }
 
-// verdict looks for the session in the stream of verdicts: at the ledger's sequence, or, where it holds nothing and nothing waits, among
-// the newest.
+// verdict looks for the session in the stream of verdicts: at the ledger's sequence, and, where there have been earlier ones or nothing else is
+// known, among the newest.
 func (s *Session) verdict(ctx context.Context, js jetstream.JetStream, n Names) error {
 	verdicts, err := js.Stream(ctx, n.verdictStream())
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", n.verdictStream(), err)
 	}
+	last := ""
 	if s.Record != nil {
 		m, err := verdicts.GetMsg(ctx, s.Record.Sequence)
 		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return fmt.Errorf("read stream %s: %w", n.verdictStream(), err)
 		}
 		s.Stored = err == nil && keyOf(m.Header.Get("Nats-Msg-Id")) == s.Key
-		return nil
+		last = s.Record.ID
+	} else if len(s.Waiting) > 0 {
+		last = s.Waiting[0].History.ID
 	}
-	if len(s.Waiting) > 0 {
+	if last != "" && relay.Replays(last) == 0 { // the first: there was none before
 		return nil
 	}
 	state := verdicts.CachedInfo().State
@@ -151,11 +154,21 @@ func (s *Session) verdict(ctx context.Context, js jetstream.JetStream, n Names) 
 		from = max(from, state.LastSeq-mostLooked+1)
 	}
 	s.Unlooked = from - state.FirstSeq
-	return n.eachID(ctx, verdicts, from, func(id string, rec relay.Record) {
-		if s.Looked++; keyOf(id) == s.Key {
+	err = n.eachID(ctx, verdicts, from, func(id string, rec relay.Record) {
+		if s.Looked++; keyOf(id) == s.Key && id != last {
 			s.Verdicts = append(s.Verdicts, rec)
 		}
 	})
+	if err != nil {
+		return err
+	}
+	for i, rec := range s.Verdicts {
+		m, err := verdicts.GetMsg(ctx, rec.Sequence)
+		if err == nil { // else it was purged meanwhile
+			s.Verdicts[i] = n.record(m)
+		}
+	}
+	return nil
 }
 
 // lag reads how far the relay is with call.ended.

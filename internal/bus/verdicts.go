@@ -77,6 +77,20 @@ func (n Names) kind(subject string) relay.Kind {
 	return ""
 }
 
+// record is what a stored verdict says of itself.
+func (n Names) record(m *jetstream.RawStreamMsg) relay.Record {
+	rec := relay.Record{ID: m.Header.Get(nats.MsgIdHdr), Verdict: n.kind(m.Subject), At: m.Time.UTC(), Sequence: m.Sequence}
+	var body struct {
+		Reason   string `json:"reason"`
+		Requests int    `json:"requests"`
+		Attempts int    `json:"attempts"`
+	}
+	if json.Unmarshal(unwrapped(m.Header, m.Data), &body) == nil {
+		rec.Reason, rec.Requests, rec.Attempts = body.Reason, body.Requests, body.Attempts
+	}
+	return rec
+}
+
 // unwrapped is an event's JSON, taken out of its envelope in structured mode.
 func unwrapped(h nats.Header, body []byte) []byte {
 	if !strings.HasPrefix(h.Get("Content-Type"), "application/cloudevents") {
