@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -55,8 +56,8 @@ come back as another letter, so --all leaves these out: name them by SEQ or --re
 
 func (r *replaying) check(s settings.Settings) error {
 	switch {
-	case r.rate < 0:
-		return usagef("--rate must not be negative")
+	case r.rate < 0, math.IsNaN(r.rate), math.IsInf(r.rate, 1):
+		return usagef("--rate must not be negative, and a number")
 	case strings.ContainsAny(s.Calls.Subject, "*>"):
 		return usagef("calls.subject %s has wildcards: set it to the subject to publish on", s.Calls.Subject)
 	}
