@@ -123,6 +123,53 @@ func TestPurgesAreCountedAndNamed(t *testing.T) {
 	})
 }
 
+// Nor does anybody have to guess where calls went whose stream was deleted, or that were picked out one by one.
+func TestDeletionsAreCountedAndNamed(t *testing.T) {
+	inWorld(t, []string{"wait.first=5m"}, func(w *world) {
+		ctx := context.Background()
+		w.emu.ScriptEvery(emu.Ready("x"))
+		for i := range 7 {
+			w.session(fmt.Sprintf("gone%d", i))
+		}
+		pass(5 * time.Second)
+		work, err := w.js.Stream(ctx, "VOICEMAIL_WORK")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := work.DeleteMsg(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		if text := metricsText(t, w.daemon); !strings.Contains(text, `voicemail_relay_incidents_total{kind="purged"} 1`) {
+			t.Errorf("the metric does not tell of 1: %s", line(text, "incidents_total"))
+		}
+		pass(2 * time.Minute) // the keeper has made its round
+		if err := w.js.DeleteStream(ctx, "VOICEMAIL_WORK"); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		w.session("next")
+		if v := w.one(time.Hour); v.str("sessionId") != "next" {
+			t.Errorf("%s is told, though it was deleted", v.str("sessionId"))
+		}
+		if text := metricsText(t, w.daemon); !strings.Contains(text, `voicemail_relay_incidents_total{kind="purged"} 7`) {
+			t.Errorf("the metric does not tell of all 7: %s", line(text, "incidents_total"))
+		}
+		if log := w.log.String(); !strings.Contains(log, "an operator deleted a stream") || !strings.Contains(log, `"stream":"VOICEMAIL_WORK","by":"test`) {
+			t.Error("the log does not name the stream and who deleted it")
+		}
+		letters := w.stored("VOICEMAILS")
+		verdicts, err := w.js.Stream(ctx, "VOICEMAILS")
+		if err == nil {
+			err = verdicts.DeleteMsg(ctx, 1)
+		}
+		pass(time.Second)
+		if text := metricsText(t, w.daemon); err != nil || letters != 1 || !strings.Contains(text, `voicemail_relay_incidents_total{kind="purged"} 7`) {
+			t.Errorf("a verdict that is deleted counts as a call that is gone: %v, %s", err, line(text, "incidents_total"))
+		}
+	})
+}
+
 // line is the part of a text's lines that hold a word.
 func line(text, word string) string {
 	var found []string

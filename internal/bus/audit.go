@@ -13,17 +13,34 @@ import (
 // auditSubject is where the server tells of every call of JetStream's API in the account.
 const auditSubject = "$JS.EVENT.ADVISORY.API"
 
-// audit names and counts what operators purge out of the relay's streams: it is gone by their will, and nobody should have to guess where
-// calls went. The replicas share the advisories, so that each purge is counted once. Where the permission is missing, nothing is told.
+// What takes messages away, by the subject of the API.
+const (
+	purges  = "$JS.API.STREAM.PURGE."
+	deletes = "$JS.API.STREAM.DELETE."
+	picks   = "$JS.API.STREAM.MSG.DELETE."
+)
+
+// audit names and counts what operators take out of the relay's streams: it is gone by their will, and nobody should have to guess where
+// calls went. The replicas share the advisories, so that each removal is counted once. Where the permission is missing, nothing is told.
 func (b *Bus) audit(calls string) (stop func(), err error) {
 	ours := map[string]bool{calls: true, b.cfg.workStream(): true, b.cfg.verdictStream(): true, "KV_" + b.cfg.ledgerBucket(): true}
 	sub, err := b.nc.QueueSubscribe(auditSubject, b.cfg.durable(), func(m *nats.Msg) {
-		if !bytes.Contains(m.Data, []byte("$JS.API.STREAM.PURGE.")) {
+		if !bytes.Contains(m.Data, []byte("$JS.API.STREAM.PURGE.")) && !bytes.Contains(m.Data, []byte("DELETE.")) {
 			return
 		}
-		if stream, n, who := purgeOf(m.Data); ours[stream] && n > 0 {
-			b.incident(IncidentPurged, n, "an operator purged messages: what they stood for is gone, and the relay goes on without", zap.String("stream", stream), zap.String("by", who))
+		r, ok := removalOf(m.Data)
+		if !ok || !ours[r.stream] {
+			return
 		}
+		what := "an operator purged messages"
+		switch {
+		case r.by == deletes:
+			what = "an operator deleted a stream, and its messages as far as they were counted"
+			r.n = b.counted(r.stream)
+		case r.n == 0, r.by == picks && r.stream == b.cfg.verdictStream(): // failed purge picks letter by letter, and says so itself
+			return
+		}
+		b.incident(IncidentPurged, r.n, what+": what they stood for is gone, and the relay goes on without", zap.String("stream", r.stream), zap.String("by", r.who))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to %s: %w", auditSubject, err)
@@ -31,8 +48,22 @@ func (b *Bus) audit(calls string) (stop func(), err error) {
 	return func() { _ = sub.Unsubscribe() }, nil
 }
 
-// purgeOf reads an advisory of a purge that succeeded.
-func purgeOf(data []byte) (stream string, purged int, who string) {
+// counted is how many messages a stream held when the keeper last looked, 0 where it does not.
+func (b *Bus) counted(stream string) int {
+	if stream != b.cfg.workStream() {
+		return 0
+	}
+	return int(b.stood.Swap(0))
+}
+
+// A removal is messages that somebody took out of a stream.
+type removal struct {
+	by, stream, who string
+	n               int
+}
+
+// removalOf reads an advisory of a removal that succeeded.
+func removalOf(data []byte) (r removal, ok bool) {
 	var adv struct {
 		Subject  string `json:"subject"`
 		Response string `json:"response"`
@@ -47,11 +78,14 @@ func purgeOf(data []byte) (stream string, purged int, who string) {
 		Purged  int  `json:"purged"`
 	}
 	if json.Unmarshal(data, &adv) != nil || json.Unmarshal([]byte(adv.Response), &resp) != nil || !resp.Success {
-		return "", 0, ""
+		return r, false
 	}
-	stream, ok := strings.CutPrefix(adv.Subject, "$JS.API.STREAM.PURGE.")
-	if !ok {
-		return "", 0, ""
+	r.who = strings.Join(strings.Fields(adv.Client.Name+" "+adv.Client.User+" "+adv.Client.Host), " ")
+	for by, n := range map[string]int{purges: resp.Purged, deletes: 0, picks: 1} {
+		if stream, is := strings.CutPrefix(adv.Subject, by); is {
+			r.by, r.stream, r.n = by, stream, n
+			return r, true
+		}
 	}
-	return stream, resp.Purged, strings.Join(strings.Fields(adv.Client.Name+" "+adv.Client.User+" "+adv.Client.Host), " ")
+	return r, false
 }

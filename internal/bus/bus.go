@@ -71,7 +71,8 @@ type Bus struct {
 	flow   *flow
 	flight *flights
 	denied denials
-	ahead  atomic.Int64 // nanoseconds that the server's clock is ahead of ours
+	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
+	stood  atomic.Uint64 // messages in the work stream, when the keeper last looked
 
 	restoring sync.Mutex
 

@@ -34,6 +34,7 @@ func (b *Bus) mend(ctx context.Context) {
 	if err != nil {
 		return // looked at again in a minute
 	}
+	b.stood.Store(s.CachedInfo().State.Msgs)
 	all := b.cfg.wait(place{account: "*", class: "*", key: "*"})
 	for seq := s.CachedInfo().State.FirstSeq; ctx.Err() == nil; seq++ {
 		m, err := b.next(ctx, s, all, seq)
