@@ -34,6 +34,11 @@ func (b *Bus) mend(ctx context.Context) {
 	if err != nil {
 		return // looked at again in a minute
 	}
+	b.setClock(s.CachedInfo().TimeStamp)
+	now := s.CachedInfo().TimeStamp // the dates are the server's: by a clock of ours that is ahead each would be moved on before it can fire
+	if now.IsZero() {
+		now = time.Now()
+	}
 	b.stood.Store(s.CachedInfo().State.Msgs)
 	all := b.cfg.wait(place{account: "*", class: "*", key: "*"})
 	for seq := s.CachedInfo().State.FirstSeq; ctx.Err() == nil; seq++ {
@@ -49,10 +54,10 @@ func (b *Bus) mend(ctx context.Context) {
 		if !ok { // none of ours
 			continue
 		}
-		if time.Since(at) < overdue {
+		if now.Sub(at) < overdue {
 			return
 		}
-		switch err := b.anew(ctx, m, time.Now().Add(time.Duration(mended%1000)*2*time.Millisecond)); {
+		switch err := b.anew(ctx, m, now.Add(time.Duration(mended%1000)*2*time.Millisecond)); {
 		case err == nil:
 			mended++
 		case !exists(err): // else it was fired, or another replica was quicker

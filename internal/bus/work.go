@@ -49,10 +49,22 @@ func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
 	return waiting{fl: fl, d: d}, true
 }
 
-// clock notes how far the server's clock is ahead of ours, by what it has just stamped: appointments are dated by the server's, or one that
-// fires too early by our clock would be made anew at once, and fire at once.
+// clock notes how far the server's clock is ahead of ours at least, by what it has stamped: appointments are dated by the server's, or one that
+// fires too early by our clock would be made anew at once, and fire at once. An old stamp shows nothing: how old it is, nobody knows.
 func (b *Bus) clock(stamped time.Time) {
-	b.ahead.Store(int64(max(0, time.Until(stamped))))
+	for ahead := int64(time.Until(stamped)); ; {
+		before := b.ahead.Load()
+		if ahead <= before || b.ahead.CompareAndSwap(before, ahead) {
+			return
+		}
+	}
+}
+
+// setClock notes how far it is ahead by an answer that the server has just stamped.
+func (b *Bus) setClock(stamped time.Time) {
+	if !stamped.IsZero() {
+		b.ahead.Store(int64(max(0, time.Until(stamped))))
+	}
 }
 
 // tooLargeToKeep is the verdict on a call that fits call.ended, but not the work stream with its history beside it. What was seen is told.
