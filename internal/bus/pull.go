@@ -21,7 +21,7 @@ const (
 
 // A puller asks one consumer for messages, with one request on its way at most: what comes is never more than what was asked for, so
 // that nothing sits in a buffer while the server's ack_wait runs. (The client's own iterators refill theirs.) It belongs to one
-// goroutine.
+// goroutine, but for what the watchdog looks at.
 type puller struct {
 	b        *Bus
 	stream   string // "" for the stream of calls, which may be replaced by another
@@ -33,6 +33,7 @@ type puller struct {
 	open     int       // messages that are still to come
 	heard    time.Time // when the server last said anything
 	hungry   hunger
+	passed   uint64 // a message that the consumer seemed to have forgotten when the watchdog last looked; the keeper's alone
 	failures int
 	rest     time.Time // not to be asked before
 }

@@ -37,14 +37,15 @@ func (b *Bus) guard(ps ...*puller) {
 }
 
 // watch looks at consumers that hand out nothing: one that has something to hand out is rebuilt, one that an operator has paused is named.
-// (A consumer that does not even answer is looked after by its puller.)
+// (A consumer that does not even answer is looked after by its puller.) Those of the lines are looked at also while they hand out something:
+// they may have forgotten a call.
 func (b *Bus) watch(ctx context.Context) {
 	b.mu.Lock()
 	pulls := slices.Clone(b.pulls)
 	b.mu.Unlock()
 	for _, p := range pulls {
 		what := "consumer " + p.consumer
-		if p.hungry.lasts(time.Now()) < starved {
+		if p.hungry.lasts(time.Now()) < starved && p.on() != b.cfg.workStream() {
 			b.health.set(what, nil)
 			continue
 		}
@@ -64,15 +65,15 @@ func (b *Bus) look(ctx context.Context, p *puller, now time.Time) error {
 	if err != nil {
 		return nil // its puller notices, too, and restores it
 	}
-	info := c.CachedInfo()
-	if info.Paused {
+	info, hungry := c.CachedInfo(), p.hungry.lasts(now) >= starved
+	if hungry && info.Paused {
 		return fmt.Errorf("consumer %s of stream %s is paused for another %s: resume it with nats consumer resume", p.consumer, p.on(), info.PauseRemaining.Round(time.Second))
 	}
-	forgotten, err := b.forgotten(ctx, p, info, now)
+	forgotten, err := b.forgotten(ctx, p, info)
 	switch {
 	case err != nil:
 		return nil // looked at again in a minute
-	case starving(info, now), forgotten:
+	case hungry && starving(info, now), forgotten:
 		return b.rebuild(ctx, p, info)
 	}
 	return nil
@@ -80,20 +81,26 @@ func (b *Bus) look(ctx context.Context, p *puller, now time.Time) error {
 
 // forgotten says that the work stream holds a due call which its consumer takes for acknowledged: it will never be handed out, and bars its
 // session's way. A server that is killed between noting an acknowledgement and dropping the message leaves such.
-func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo, now time.Time) (bool, error) {
-	if p.on() != b.cfg.workStream() || info.NumPending > 0 || info.NumAckPending > 0 {
+//
+// All up to the consumer's floor is acknowledged, so what stands there still is forgotten; if it hands out nothing and waits for nothing, so is
+// all that it has. Only what was so at the last look already counts: a message that was just acknowledged, or just came, is not meant.
+func (b *Bus) forgotten(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) (bool, error) {
+	if p.on() != b.cfg.workStream() {
 		return false, nil
 	}
-	s, err := b.js.Stream(ctx, p.on())
-	if err != nil {
-		return false, err
-	}
-	m, err := b.next(ctx, s, info.Config.FilterSubject, 1)
+	before := p.passed
+	p.passed = 0
+	m, err := b.ofLeader(ctx, p.on(), map[string]any{"seq": 1, "next_by_subj": info.Config.FilterSubject})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
-	// What came after we looked at the consumer is not meant.
-	return err == nil && now.Sub(m.Time) > starved, err
+	if err != nil {
+		return false, err
+	}
+	if m.Sequence <= info.AckFloor.Stream || info.NumPending == 0 && info.NumAckPending == 0 {
+		p.passed = m.Sequence
+	}
+	return p.passed > 0 && p.passed == before, nil
 }
 
 // starving says whether a consumer that hands out nothing ought to: it has something, is allowed to, and no replica has just rebuilt it.

@@ -88,6 +88,7 @@ func TestRebuiltConsumerGoesOnWhereItStood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.hungry.begin(time.Now().Add(-2 * starved))
 	if err := b.look(context.Background(), p, time.Now()); err != nil || rebuilt != 0 {
 		t.Errorf("a consumer that was made this minute is rebuilt (%d times, %v): another replica has just done so", rebuilt, err)
 	}
