@@ -10,10 +10,11 @@ import (
 // flights are the deliveries in this process's hands: each is extended until it lands, so that ack_wait may be shorter than a request, and
 // a session is in hand once.
 type flights struct {
-	every time.Duration
-	mu    sync.Mutex
-	byKey map[string]*flight
-	all   map[*flight]struct{}
+	every  time.Duration
+	sooner chan struct{} // told when every has shrunk
+	mu     sync.Mutex
+	byKey  map[string]*flight
+	all    map[*flight]struct{}
 }
 
 type flight struct {
@@ -27,15 +28,20 @@ type flight struct {
 }
 
 func newFlights(every time.Duration) *flights {
-	return &flights{every: every, byKey: map[string]*flight{}, all: map[*flight]struct{}{}}
+	return &flights{every: every, sooner: make(chan struct{}, 1), byKey: map[string]*flight{}, all: map[*flight]struct{}{}}
 }
 
 // atLeast has deliveries extended this often, where a durable hands them out again sooner than the settings say.
 func (f *flights) atLeast(every time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if every > 0 {
-		f.every = min(f.every, every)
+	if every <= 0 || every >= f.every {
+		return
+	}
+	f.every = every
+	select {
+	case f.sooner <- struct{}{}:
+	default: // told already
 	}
 }
 

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -37,6 +38,29 @@ func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 			t.Errorf("a malformed event is refused beside another")
 		}
 	}
+}
+
+// A durable that hands calls out again sooner than was known at the start has what is in hand extended sooner from then on.
+func TestShorterAckWaitIsKeptUpWith(t *testing.T) {
+	nc, b := onServer(t, func() Config { c := testConfig(t); c.Provision = true; c.AckWait = time.Hour; return c }())
+	extended, err := nc.SubscribeSync("hand")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &nats.Msg{Subject: "call.ended", Reply: "hand", Sub: extended}
+	fl, _ := b.flight.start(m, "CALLS", 1, "key", 0)
+	defer b.flight.land(fl)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { b.extend(ctx); close(ended) }()
+	b.flight.atLeast(50 * time.Millisecond)
+	for range 3 {
+		if m, err := extended.NextMsg(10 * time.Second); err != nil || string(m.Data) != "+WPI" {
+			t.Fatalf("what is in hand is not extended: %v", err)
+		}
+	}
+	stop()
+	<-ended
 }
 
 func TestSubjects(t *testing.T) {

@@ -128,7 +128,8 @@ func (b *Bus) restore(ctx context.Context) (mended bool, err error) {
 
 // extend keeps what is in hand from being handed out again, until ctx ends.
 func (b *Bus) extend(ctx context.Context) {
-	t := time.NewTicker(max(b.flight.interval()/2, time.Millisecond))
+	every := func() time.Duration { return max(b.flight.interval()/2, time.Millisecond) }
+	t := time.NewTicker(every())
 	defer t.Stop()
 	for {
 		select {
@@ -136,6 +137,8 @@ func (b *Bus) extend(ctx context.Context) {
 			for _, m := range b.flight.due(now) {
 				_ = m.Respond([]byte("+WPI"))
 			}
+		case <-b.flight.sooner: // a durable hands out sooner than was known at the start
+			t.Reset(every())
 		case <-ctx.Done():
 			return
 		}
