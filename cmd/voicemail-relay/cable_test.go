@@ -41,6 +41,8 @@ var steps = map[string]func([]byte) int{
 	"note":        func(b []byte) int { return firstOf(b, "PUB $KV.VOICEMAIL_LEDGER.") },
 	"look":        func(b []byte) int { return firstOf(b, "PUB $JS.API.DIRECT.GET.KV_VOICEMAIL_LEDGER") },
 	"ack":         func(b []byte) int { return firstOf(b, "+ACK") },
+	"nak":         func(b []byte) int { return firstOf(b, "-NAK") },
+	"make":        func(b []byte) int { return firstOf(b, "$JS.API.CONSUMER.CREATE.", "$JS.API.CONSUMER.DURABLE.CREATE.") },
 	"extend":      func(b []byte) int { return firstOf(b, "+WPI") },
 	"pull":        func(b []byte) int { return firstOf(b, "PUB $JS.API.CONSUMER.MSG.NEXT.") },
 	"request":     func(b []byte) int { return firstOf(b, "GET /api/public/bot/") },

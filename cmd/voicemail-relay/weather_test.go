@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing/synctest"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // weather lets something happen.
 func (s *sim) weather() {
 	i := s.rng.IntN(s.many)
-	switch s.rng.IntN(16) {
+	switch s.rng.IntN(18) {
 	case 0:
 		s.restartServer(false)
 	case 1:
@@ -38,8 +37,10 @@ func (s *sim) weather() {
 		s.wrongCredentials()
 	case 14:
 		s.fill()
-	case 15:
+	case 15, 16:
 		s.operator()
+	case 17:
+		s.rename()
 	}
 }
 
@@ -91,6 +92,14 @@ func (s *sim) crash(i int) {
 	cr := crash{at: words[s.rng.IntN(len(words))], side: []string{"before", "within", "after"}[s.rng.IntN(3)], skip: s.rng.IntN(4)}
 	s.note("crash", "replica %d %s %s, after %d", i, cr.side, cr.at, cr.skip)
 	r.cables.arm(&cr)
+	switch cr.at {
+	case "make": // there is something to make
+		s.deleteLine()
+	case "nak": // it hands back what it holds
+		s.terminate(i)
+		r.cables.arm(nil)
+		return
+	}
 	for end := time.After(30 * time.Minute); !r.cables.isDead(); {
 		select {
 		case <-end:
@@ -210,75 +219,6 @@ func (s *sim) empty() {
 			return
 		}
 		pass(time.Second)
-	}
-}
-
-// emptied purges a stream.
-func (s *sim) emptied(ctx context.Context, stream string) error {
-	st, err := s.js.Stream(ctx, stream)
-	if err != nil {
-		return err
-	}
-	return st.Purge(ctx)
-}
-
-// operator is somebody who deletes and purges.
-func (s *sim) operator() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	switch s.rng.IntN(8) {
-	case 0:
-		s.purge("purges VOICEMAIL_WORK", func() error { return s.emptied(ctx, "VOICEMAIL_WORK") })
-	case 1:
-		s.purge("purges CALLS", func() error { return s.emptied(ctx, "CALLS") })
-	case 2:
-		s.purge("deletes VOICEMAIL_WORK", func() error { return s.js.DeleteStream(ctx, "VOICEMAIL_WORK") })
-	case 3:
-		err := s.js.DeleteConsumer(ctx, "CALLS", "voicemail-relay")
-		s.note("operator", "deletes the durable: %v", err)
-	case 4:
-		err := s.js.DeleteStream(ctx, "KV_VOICEMAIL_LEDGER")
-		s.note("operator", "deletes the ledger: %v", err)
-	default:
-		st, err := s.js.Stream(ctx, "VOICEMAIL_WORK")
-		if err != nil {
-			return
-		}
-		var names []string
-		for info := range st.ListConsumers(ctx).Info() {
-			if strings.HasPrefix(info.Name, "line-") {
-				names = append(names, info.Name)
-			}
-		}
-		if slices.Sort(names); len(names) > 0 {
-			name := names[s.rng.IntN(len(names))]
-			err := s.js.DeleteConsumer(ctx, "VOICEMAIL_WORK", name)
-			s.note("operator", "deletes %s: %v", name, err)
-		}
-	}
-}
-
-// purge does what takes calls away, and marks what had been sent by then and was not told yet: what an operator purges is gone by his will.
-// What is only sent afterwards is not.
-func (s *sim) purge(what string, do func() error) {
-	told, junk := map[string]int{}, 0
-	for _, v := range s.verdicts() {
-		if v.str("reason") == "malformed" {
-			junk++
-			continue
-		}
-		told[v.str("sessionId")]++
-	}
-	err := do()
-	s.note("operator", "%s: %v", what, err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.seen)
-	s.spoilt = s.junk - junk
-	for _, c := range s.calls {
-		if c.sent && told[c.id] < 1+c.replays {
-			c.gone = true
-		}
 	}
 }
 

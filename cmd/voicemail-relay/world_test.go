@@ -192,11 +192,12 @@ func (w *world) session(id string) { w.call(fmt.Sprintf(`{"botId":"st-1","sessio
 
 // A told verdict, as a reader of the stream sees it.
 type told struct {
-	subject string
-	header  nats.Header
-	body    []byte
-	at      time.Time
-	event   map[string]any
+	subject  string
+	header   nats.Header
+	body     []byte
+	at       time.Time
+	sequence uint64
+	event    map[string]any
 }
 
 func (v told) str(name string) string { s, _ := v.event[name].(string); return s }
@@ -219,7 +220,7 @@ func (w *world) verdicts() []told {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		v := told{subject: m.Subject, header: m.Header, body: m.Data, at: m.Time}
+		v := told{subject: m.Subject, header: m.Header, body: m.Data, at: m.Time, sequence: seq}
 		if err := json.Unmarshal(m.Data, &v.event); err != nil {
 			w.t.Fatalf("verdict %d is no JSON: %v", seq, err)
 		}
@@ -310,10 +311,15 @@ func (w *world) checkEvents() {
 var canaries = []string{testSecret, "eyJ", "canary-transcript", "canary-signature", "+15550100", "canary-token"}
 
 func (w *world) checkCanary() {
-	text := w.log.String() + metricsText(w.t, w.daemon)
+	w.private("logs or metrics", w.log.String()+metricsText(w.t, w.daemon))
+}
+
+// private holds a text to telling nothing that is not for everybody.
+func (w *world) private(where, text string) {
+	w.t.Helper()
 	for _, c := range canaries {
 		if i := strings.Index(text, c); i >= 0 {
-			w.t.Errorf("%q stands in logs or metrics: …%s…", c, text[max(0, i-200):min(len(text), i+40)])
+			w.t.Errorf("%q stands in %s: …%s…", c, where, text[max(0, i-200):min(len(text), i+40)])
 		}
 	}
 }
