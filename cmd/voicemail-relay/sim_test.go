@@ -363,8 +363,8 @@ func (s *sim) check() {
 			}
 		}
 	}
-	for _, r := range s.past {
-		s.private("the metrics of a relay that is gone", metricsText(s.t, r.daemon))
+	for _, r := range append(s.past, s.relays[:s.many]...) {
+		s.private("the metrics of a relay", metricsText(s.t, r.daemon))
 	}
 	s.note("purged", "%d of %d sessions may be gone by an operator's will", gone, len(s.calls))
 	if most := s.most; s.limit > 0 && most > s.limit {
