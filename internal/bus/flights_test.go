@@ -53,6 +53,9 @@ func TestShorterAckWaitIsKeptUpWith(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { b.extend(ctx); close(ended) }()
+	for range 2 { // when it takes the second, it has begun, at an hour's pace
+		b.flight.sooner <- struct{}{}
+	}
 	b.flight.atLeast(50 * time.Millisecond)
 	for range 3 {
 		if m, err := extended.NextMsg(10 * time.Second); err != nil || string(m.Data) != "+WPI" {
