@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -92,6 +93,29 @@ func TestReplayBehindALostAckIsNotFoldedAfterTrouble(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nor is a replay that had to wait for hours taken for a crash loop: the ledger was lost, its session was reported again, and the account is
+// refused.
+func TestReplayThatWaitsLongIsNotGivenUp(t *testing.T) {
+	inWorld(t, []string{"wait.first=1s"}, func(w *world) {
+		w.emu.Script("s1", emu.Failed(), emu.Ready("x"))
+		w.session("s1")
+		w.one(time.Minute)
+		if err := w.js.DeleteStream(context.Background(), "KV_VOICEMAIL_LEDGER"); err != nil {
+			t.Fatal(err)
+		}
+		w.emu.SetCredentials(testApp, "another-secret")
+		w.session("s1")
+		pass(time.Minute)
+		w.call(`{"botId":"st-1","sessionId":"s1"}`, "Voicemail-Relay-Replay", "1")
+		pass(3 * time.Hour)
+		w.emu.SetCredentials(testApp, testSecret)
+		vs := w.await(2, time.Hour)
+		if id := vs[1].header.Get("Nats-Msg-Id"); vs[1].subject != "voicemail.ready" || id != key("st-1", "s1")+"/r1" {
+			t.Errorf("the replay is told as %s %s %s", vs[1].subject, vs[1].str("reason"), id)
+		}
+	})
 }
 
 // A repeat that is due at once, because its call ended long ago, neither asks nor tells while its session is between two requests.

@@ -127,7 +127,7 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	v := verdicts{call: c, history: h, account: acct.Name, policy: policy, transcription: acct.Transcription, fresh: !d.Line}
 	switch {
-	case h.Handed >= MaxDeliveries, !d.Line && d.Deliveries > MaxDeliveries:
+	case h.Handed >= MaxDeliveries, !d.Line && d.Deliveries > MaxDeliveries && c.Replay == 0: // a replay is handed out again while it waits for its turn
 		return v.undeliverable(d.Now), nil
 	case c.Hint == HintNone:
 		return v.absent(d.Now, ReasonHint), nil
