@@ -29,7 +29,6 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 		{"a limit of pending acknowledgements", jetstream.StreamConfig{Subjects: subjects, ConsumerLimits: jetstream.StreamConsumerLimits{MaxAckPending: 10}}, ""},
 		{"one call a subject", jetstream.StreamConfig{Subjects: subjects, MaxMsgsPerSubject: 1}, "max_msgs_per_subject"},
 		{"a handful of calls", jetstream.StreamConfig{Subjects: subjects, MaxMsgs: 5}, "max_msgs"},
-		{"a few kilobytes", jetstream.StreamConfig{Subjects: subjects, MaxBytes: 100_000}, "max_bytes"},
 		{"calls for seconds", jetstream.StreamConfig{Subjects: subjects, MaxAge: 5 * time.Second, Duplicates: time.Second}, "max_age"},
 		{"no acknowledgements", jetstream.StreamConfig{Subjects: subjects, NoAck: true}, "no_ack is true"},
 		{"messages of some bytes", jetstream.StreamConfig{Subjects: subjects, MaxMsgSize: 1000}, "max_msg_size is 1000"},
