@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,17 +86,17 @@ func TestOverTheLimitPausesEveryReplica(t *testing.T) {
 			}
 		}
 		pass(time.Minute)
-		next := ""
+		var next []string
 		for _, r := range w.emu.Log() {
-			if since := r.At.Sub(turned); since > 500*time.Millisecond && next == "" {
-				next = r.Session
-				if since < 45*time.Second || since > 50*time.Second {
+			if since := r.At.Sub(turned); since > 500*time.Millisecond {
+				if len(next) == 0 && (since < 45*time.Second || since > 50*time.Second) {
 					t.Errorf("the API was asked again after %s, want after the 45 s that it said to one replica", since)
 				}
+				next = append(next, r.Session)
 			}
 		}
-		if next != "s20" {
-			t.Errorf("the first call after the pause is %s, want the one that was turned away", next)
+		if i := slices.Index(next, "s20"); i < 0 || i > 3 { // each replica has a call in hand, and the first request may be another's
+			t.Errorf("the calls after the pause are %v, want the one that was turned away among the first", next)
 		}
 		for _, v := range w.await(60, time.Hour) {
 			if want := map[bool]int{true: 2, false: 1}[v.str("sessionId") == "s20"]; v.num("requests") != want {

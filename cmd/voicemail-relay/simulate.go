@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -18,6 +19,7 @@ import (
 
 // simulating is what simulate was asked for.
 type simulating struct {
+	account             string
 	calls               string
 	callsFile, lagsFile string
 	share, sigma        float64
@@ -62,6 +64,7 @@ count as they do for run.`,
 	f.Float64Var(&s.textSigma, "text-sigma", 0.5, "sigma of its logarithm")
 	f.StringVar(&s.lagsFile, "lags-file", "", "file with measured lags from hang-up to the whole voicemail, in seconds, one a line")
 	f.Float64Var(&s.others, "others", 0, "requests a minute that other programs spend of the budget")
+	f.StringVar(&s.account, "account", "", "name of the account, where several are set")
 	f.Uint64Var(&s.seed, "seed", 1, "of the dice: the same day again")
 	f.BoolVar(&s.json, "json", false, "print JSON")
 	return cmd
@@ -87,9 +90,13 @@ func (a *app) simulate(set settings.Settings, s simulating) error {
 
 // day is what is to be played; an error is a mistake in how it was described.
 func (s simulating) day(set settings.Settings) (simulation.Day, error) {
-	limit := set.SmartAssist.RateLimit
+	account, err := s.of(set)
+	if err != nil {
+		return simulation.Day{}, err
+	}
+	limit := account.RateLimit
 	d := simulation.Day{Policy: policy(set), Share: s.share, Media: simulation.Lag{Median: s.media, Sigma: s.sigma}, Text: simulation.Lag{Median: s.text, Sigma: s.textSigma},
-		Limit: limit, Others: s.others, Seed: s.seed}
+		Limit: limit, Others: s.others, Seed: s.seed, Mute: !account.Transcription}
 	switch {
 	case !(s.share >= 0 && s.share <= 1):
 		return d, usagef("--share must be from 0 to 1")
@@ -105,7 +112,6 @@ func (s simulating) day(set settings.Settings) (simulation.Day, error) {
 		}
 		d.Media, d.Text = simulation.Lag{Measured: lags}, simulation.Lag{}
 	}
-	var err error
 	if s.callsFile != "" {
 		d.Calls, err = times(s.callsFile, "--calls-file", time.Unix(0, 0))
 	} else {
@@ -116,14 +122,38 @@ func (s simulating) day(set settings.Settings) (simulation.Day, error) {
 		return d, err
 	case len(d.Calls) == 0:
 		return d, usagef("no call ends in what --calls or --calls-file describes")
+	case d.Calls[len(d.Calls)-1] > mostHours*time.Hour:
+		return d, usagef("--calls-file describes more than %d hours", mostHours)
 	case len(d.Calls) > mostCalls:
 		return d, usagef("%d calls are more than the %d that are simulated at once: describe a shorter time", len(d.Calls), mostCalls)
 	}
 	return d, nil
 }
 
-// mostCalls bounds how long a simulation takes: a minute or so.
-const mostCalls = 200_000
+// of is the account whose budget counts: the one that is named, or the only one.
+func (s simulating) of(set settings.Settings) (settings.Account, error) {
+	all := set.Accounts
+	if set.SmartAssist.BaseURL != "" || len(all) == 0 {
+		all = append(slices.Clip(all), set.SmartAssist)
+	}
+	var names []string
+	for _, a := range all {
+		if a.Name == s.account || s.account == "" && len(all) == 1 {
+			return a, nil
+		}
+		names = append(names, a.Name)
+	}
+	if s.account == "" {
+		return settings.Account{}, usagef("--account must say which: %s", strings.Join(names, ", "))
+	}
+	return settings.Account{}, usagef("--account %q is none of %s", s.account, strings.Join(names, ", "))
+}
+
+// What is simulated at once: a minute or so.
+const (
+	mostCalls = 200_000
+	mostHours = 31 * 24
+)
 
 // arrivals draws calls by --calls.
 func (s simulating) arrivals() ([]time.Duration, error) {
@@ -135,7 +165,7 @@ func (s simulating) arrivals() ([]time.Duration, error) {
 		return simulation.Arrivals([]simulation.Stretch{{Hours: 24, PerHour: perHour}}, s.seed), nil
 	}
 	var stretches []simulation.Stretch
-	all := 0.0
+	all, hours := 0.0, 0.0
 	for part := range strings.SplitSeq(s.calls, ",") {
 		length, rate, ok := strings.Cut(strings.TrimSpace(part), "@")
 		d, err1 := time.ParseDuration(length)
@@ -143,8 +173,12 @@ func (s simulating) arrivals() ([]time.Duration, error) {
 		if !ok || err1 != nil || err2 != nil || d <= 0 || !(perHour >= 0) {
 			return nil, bad
 		}
+		hours += d.Hours()
 		all += d.Hours() * perHour
 		stretches = append(stretches, simulation.Stretch{Hours: d.Hours(), PerHour: perHour})
+	}
+	if hours > mostHours {
+		return nil, usagef("--calls describes %.0f hours, more than the %d that are simulated at once", hours, mostHours)
 	}
 	if all > mostCalls {
 		return nil, usagef("--calls describes some %.0f calls, more than the %d that are simulated at once", all, mostCalls)

@@ -152,12 +152,13 @@ type extras struct {
 func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemon, error) {
 	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}, lessons: map[string]*forecast.Forecast{}}
 	d.relay = &relay.Relay{Now: time.Now, Policy: policy(s)}
-	seats := budget.NewSeats(s.Calls.Concurrency)
 	var lines []bus.Account
 	accounts := s.Accounts
 	if s.SmartAssist.BaseURL != "" {
 		accounts = append(accounts[:len(accounts):len(accounts)], s.SmartAssist)
 	}
+	own := ownSeats(s.Calls.Concurrency, len(accounts))
+	seats := budget.NewSeats(s.Calls.Concurrency - own*len(accounts))
 	for _, a := range accounts {
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
@@ -169,8 +170,9 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
 		first := min(time.Second, s.Retry.Max)
-		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Key: "purse." + relay.Token(a.Name),
-			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name)})
+		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency), Key: "purse." + relay.Token(a.Name),
+			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name),
+			OnRecord: func(err error) { d.bus.Report("the budget of account "+a.Name, err) }})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
@@ -216,6 +218,15 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	}
 	d.bus, d.relay.Ledger = b, b
 	return d, nil
+}
+
+// ownSeats is how many of all seats each of several accounts has to itself: an eighth is divided, so that two slow ones, which may hold half of
+// all each, leave the others something.
+func ownSeats(all, accounts int) int {
+	if accounts < 2 || all < 2*accounts {
+		return 0
+	}
+	return max(1, all/8/accounts)
 }
 
 // policy is how long to wait, by the settings.

@@ -9,7 +9,7 @@ const troubled = 10
 func (p *Purse) Answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.trouble = 0
+	p.trouble, p.served = 0, true
 	if p.state == Refused || p.state == Down {
 		p.probing = false
 		p.change(Open, time.Time{})
@@ -17,41 +17,40 @@ func (p *Purse) Answered() {
 }
 
 // Refused says that the API refuses the account's credentials. It is closed, but for a probe: after ProbeFirst, then twice as long after
-// each probe that is refused too, up to ProbeMax.
-func (p *Purse) Refused() {
+// each probe that is refused too, up to ProbeMax. probe: a probe's request heard it, and not one that was under way before.
+func (p *Purse) Refused(probe bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trouble = 0
-	p.shut(Refused)
+	p.shut(Refused, probe)
 }
 
 // Troubled says that the API is in trouble; news: with a call that was in none before. When that goes on from call to call, the account is closed
-// but for a probe, as if it were refused: asking for each of its calls would only cost budget and seats.
-func (p *Purse) Troubled(news bool) {
+// but for a probe, as if it were refused: asking for each of its calls would only cost budget and seats. As long as it has never answered this
+// process, every trouble counts: all calls may have been in trouble before.
+func (p *Purse) Troubled(probe, news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if news {
+	if news || !p.served {
 		p.trouble++
 	}
 	switch {
 	case p.state == Refused || p.state == Down:
-		if p.probing {
-			p.shut(p.state)
-		}
+		p.shut(p.state, probe)
 	case p.trouble >= troubled:
-		p.shut(Down)
+		p.shut(Down, probe)
 	}
 }
 
-// shut closes the account but for a probe, or dates the next one.
-func (p *Purse) shut(s State) {
+// shut closes the account but for a probe, or, when that has failed, dates the next one.
+func (p *Purse) shut(s State, probe bool) {
 	switch {
 	case p.state != s:
 		p.delay = p.cfg.ProbeFirst
 		p.probing = false
 		p.down = p.cfg.Now()
 		p.change(s, p.probeAt())
-	case p.probing:
+	case probe && p.probing:
 		p.probing = false
 		p.postpone()
 		p.wake.all()

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// window is what a limit is told for, and what it is kept over: a little more, because a request that travels slower than the one behind it
-// arrives closer to it than it was sent, and a grant is used a moment after it was given.
+// window is what a limit is told for, and what it is kept over: more by as much later as one request may arrive than another after its token was
+// taken. Writing that down takes a second at most (askFor), it is granted within reserve, asked for within another second (relay), and travels.
 const (
 	window = time.Minute
-	kept   = window + 1500*time.Millisecond
+	kept   = window + 2500*time.Millisecond
 )
 
 // pace is a token bucket that never lets more than limit requests into any 60 seconds. A bucket of b tokens refilled at r a second lets at
@@ -34,26 +34,25 @@ const (
 	again   = 600.0     // seconds: over the budget once in so long is somebody's burst, and answered by a pause alone
 )
 
-// A pot is what an account may spend at one moment. All in it is relative to that moment, which is when the server stored it: so no two clocks
-// have to agree.
+// A pot is what an account may spend at one moment of its own time.
 type pot struct {
+	At     float64 `json:"at"` // its time, in seconds since it began
 	Tokens float64 `json:"tokens"`
 	Pace   float64 `json:"pace"`            // part of the limit that is used
 	Pause  float64 `json:"pause,omitempty"` // seconds that nothing is to be asked for
-	Calm   float64 `json:"calm"`            // seconds since the account was last over its budget
+	Calm   float64 `json:"calm"`            // seconds since the account was last over its budget, without pauses
 }
 
 // newPot is empty, so that whoever is started again does not spend a burst twice within one minute.
 func newPot() pot { return pot{Pace: 1, Calm: again} }
 
-// sane is what can be read out of any record: one that holds what cannot be is begun anew.
-func (q pot) sane(p pace) pot {
-	longest := (2 * time.Hour).Seconds()
-	if q.Pace < slowest || q.Pace > 1 || q.Tokens < 0 || q.Pause < 0 || q.Pause > longest || q.Calm < 0 {
-		return newPot()
-	}
-	q.Tokens = min(q.Tokens, p.burst) // another limit may have been set
-	return q
+// longest is the longest time that a pot passes at once.
+const longest = 365 * 24 * time.Hour
+
+// sane says whether this can be a pot; a record may hold anything.
+func (q pot) sane() bool {
+	pause := (2 * time.Hour).Seconds()
+	return q.Pace >= slowest && q.Pace <= 1 && q.Tokens >= 0 && q.Tokens < 1e9 && q.Pause >= 0 && q.Pause <= pause && q.Calm >= 0 && q.At >= 0 && q.At < 1e12
 }
 
 // after is the pot some time later.
@@ -62,9 +61,10 @@ func (q pot) after(d time.Duration, p pace) pot {
 	if s <= 0 {
 		return q
 	}
+	q.At += s
 	still := min(s, q.Pause)
 	q.Pause -= still
-	q.Calm = min(q.Calm+s, again)
+	q.Calm = min(q.Calm+s-still, again)
 	q.Tokens = min(p.burst, q.Tokens+(s-still)*p.rate*q.Pace)
 	q.Pace = min(1, q.Pace+(s-still)*recover)
 	return q

@@ -31,10 +31,12 @@ type Config struct {
 	Limit      int                    // requests in any 60 s; 0: no limit
 	Seats      int                    // the most requests under way at once, at least 1
 	Shared     *Seats                 // of the whole process
+	Own        int                    // how many of Seats nobody else can take; they are not among Shared
 	Key        string                 // of the account's record, which all replicas share and Run keeps; empty: this process alone keeps the limit
 	ProbeFirst time.Duration          // from a refusal to the first probe; doubles up to ProbeMax
 	ProbeMax   time.Duration          //
 	OnState    func(State, time.Time) // told about each change of state, and when the account is asked again; may be nil
+	OnRecord   func(error)            // told when the record has been out of reach for ten seconds, and nil when it is back; may be nil
 	Now        func() time.Time       // nil: time.Now
 }
 
@@ -43,19 +45,22 @@ type Purse struct {
 	cfg  Config
 	pace pace
 
-	mu      sync.Mutex
-	pot     pot       // as it was
-	at      time.Time // then
-	granted hoard     // of a shared record
-	seats   int       // free
-	state   State
-	until   time.Time // paused: the end; refused or down: the next probe
-	paused  time.Time // until when nothing is wanted, whatever the state
-	down    time.Time // since when it is down
-	trouble int       // calls in trouble, one after the other
-	delay   time.Duration
-	probing bool
-	wake    wake
+	mu       sync.Mutex
+	pot      pot       // as it was
+	at       time.Time // then
+	granted  hoard     // of a shared record
+	seats    int       // free
+	own      int       // of these, free ones of its own
+	borrowed int       // taken, of those for all
+	served   bool      // it has answered, in this process's time
+	state    State
+	until    time.Time // paused: the end; refused or down: the next probe
+	paused   time.Time // until when nothing is wanted, whatever the state
+	down     time.Time // since when it is down
+	trouble  int       // calls in trouble, one after the other
+	delay    time.Duration
+	probing  bool
+	wake     wake
 }
 
 // New makes a purse; the error names the field that is wrong.
@@ -65,6 +70,8 @@ func New(cfg Config) (*Purse, error) {
 		return nil, fmt.Errorf("budget: Limit must be at least 0")
 	case cfg.Seats < 1:
 		return nil, fmt.Errorf("budget: Seats must be at least 1")
+	case cfg.Own < 0 || cfg.Own > cfg.Seats:
+		return nil, fmt.Errorf("budget: Own must be from 0 to Seats")
 	case cfg.Shared == nil:
 		return nil, fmt.Errorf("budget: Shared is missing")
 	case cfg.ProbeFirst <= 0 || cfg.ProbeMax < cfg.ProbeFirst:
@@ -73,7 +80,7 @@ func New(cfg Config) (*Purse, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Purse{cfg: cfg, pace: paceOf(cfg.Limit), seats: cfg.Seats, pot: newPot(), at: cfg.Now(), granted: newHoard()}, nil
+	return &Purse{cfg: cfg, pace: paceOf(cfg.Limit), seats: cfg.Seats, own: cfg.Own, pot: newPot(), at: cfg.Now(), granted: newHoard()}, nil
 }
 
 // A Wait tells who got no grant what to wait for.
@@ -103,20 +110,44 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 	if p.seats == 0 {
 		return false, false, Wait{Changed: p.wake.wait()}
 	}
-	if n, changed := p.cfg.Shared.take(1); n == 0 {
+	if ok, changed := p.sit(); !ok {
 		return false, false, Wait{Changed: changed}
 	}
 	if !p.spend(now) {
-		p.cfg.Shared.give(1)
+		p.rise()
 		w = Wait{Changed: p.wake.wait(), Closed: shut, Down: p.downSince()}
 		if p.cfg.Key == "" {
 			w.For = p.pot.wait(p.pace)
 		}
 		return false, false, w
 	}
-	p.seats--
 	p.probing = p.probing || probe
 	return true, probe, Wait{Down: p.downSince()}
+}
+
+// sit takes a seat: one of its own, or of those for all; where there is none, the channel tells when there may be.
+func (p *Purse) sit() (ok bool, changed <-chan struct{}) {
+	if p.own > 0 {
+		p.own--
+	} else if n, changed := p.cfg.Shared.take(1); n == 0 {
+		return false, changed
+	} else {
+		p.borrowed++
+	}
+	p.seats--
+	return true, nil
+}
+
+// rise gives a seat back: first those for all.
+func (p *Purse) rise() {
+	p.seats++
+	if p.borrowed > 0 {
+		p.borrowed--
+		p.cfg.Shared.give(1)
+		return
+	}
+	p.own++
+	p.cfg.Shared.give(0) // who waits for a seat of those for all may take this one
 }
 
 // spend takes the budget for one request, if there is any.
@@ -147,8 +178,7 @@ func (p *Purse) Release(probe bool) {
 		p.probing = false
 		p.postpone()
 	}
-	p.seats++
-	p.cfg.Shared.give(1)
+	p.rise()
 	p.wake.all()
 }
 
@@ -163,11 +193,10 @@ func (p *Purse) TryTake() bool {
 	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {
 		return false
 	}
-	if n, _ := p.cfg.Shared.take(1); n == 0 {
+	if ok, _ := p.sit(); !ok {
 		return false
 	}
 	p.granted.active = true
-	p.seats--
 	return true
 }
 

@@ -124,7 +124,7 @@ func TestLimitedAccountsStandInLine(t *testing.T) {
 func TestRefusedAccountIsProbedGently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPurse(t, 0, 10)
-		p.Refused()
+		p.Refused(false)
 		if p.TryTake() || p.Spend() {
 			t.Errorf("a refused account gets more than a probe")
 		}
@@ -139,7 +139,7 @@ func TestRefusedAccountIsProbedGently(t *testing.T) {
 				t.Fatal("a second probe beside the first")
 			}
 			at = append(at, time.Since(start).Round(time.Second))
-			p.Refused()
+			p.Refused(true)
 			p.Release(true)
 		}
 		if got, want := fmt.Sprint(at), "[1s 3s 7s 15s 31s 1m3s 2m3s 3m3s 4m3s]"; got != want {
@@ -157,7 +157,7 @@ func TestRefusedAccountIsProbedGently(t *testing.T) {
 func TestProbeWithoutAClearAnswerIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPurse(t, 0, 10)
-		p.Refused()
+		p.Refused(false)
 		for range 3 {
 			if ok, probe := acquire(p, time.Hour); !ok || !probe {
 				t.Fatal("no further probe: the account would stay closed for ever")

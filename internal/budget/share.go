@@ -58,12 +58,13 @@ func (h *hoard) knock() {
 	}
 }
 
-// How the record is asked: lookEvery is how old an account without a limit may see a pause of another replica's, askFor how long a try may take.
+// How the record is asked: lookEvery is how old an account without a limit may see a pause of another replica's, askFor how long a question may
+// take (what it takes longer is spent and not used, see kept), outOfReach how long it may fail before somebody is told.
 const (
 	lookEvery  = time.Second
 	idle       = time.Minute // somebody knocks before
-	askFor     = 2 * time.Second
-	measure    = 10 * time.Second
+	askFor     = time.Second
+	outOfReach = 10 * time.Second
 	mostTokens = 64
 )
 
@@ -76,6 +77,7 @@ func (p *Purse) Run(ctx context.Context, r Record) {
 	t := &teller{p: p, r: r}
 	for failures := 0; ; {
 		wait, err := t.round(ctx)
+		t.report(ctx, err)
 		if err != nil {
 			failures = min(failures+1, 5)
 			wait = 50 * time.Millisecond << failures
@@ -96,22 +98,50 @@ func (p *Purse) Run(ctx context.Context, r Record) {
 		}
 		timer.Stop()
 		if ctx.Err() != nil {
+			t.farewell(context.WithoutCancel(ctx))
 			return
 		}
 	}
 }
 
 // A teller is what one process knows of the record.
+//
+// No two clocks are compared. The pot has a time of its own, which whoever writes it moves on by what has passed on its own clock since it last
+// knew better; everybody takes over a time that is ahead of theirs. So the pot's time never runs ahead of the real one, whatever clocks say and
+// servers do, and follows it as well as the best of the replicas can tell.
 type teller struct {
 	p        *Purse
 	r        Record
 	known    bool
 	revision uint64
 	pot      pot
-	at       time.Time     // when it was so: rather too late than too early
-	current  time.Time     // when the revision was last known to be the latest
-	ahead    time.Duration // the server's clock before ours: at least so much
-	measured time.Time     // when
+	at       time.Time // when the pot was so, by this process's clock
+	failing  time.Time // since when the record cannot be reached
+	told     bool
+
+	beaten time.Time // when another replica was quicker
+	won    time.Time // when it last had a token
+	streak int       // how many since the bucket was full
+	rest   time.Time // not to try before: the lot was so
+	drawn  uint64    // for this revision
+}
+
+// rivalry is how long another replica that was quicker is reckoned with.
+const rivalry = 10 * time.Second
+
+// draw has lots drawn for the next token, within a quarter of the time that one takes, while there may be rivals: another was quicker, or this
+// one has had more than a burst and would not notice. Else the replica nearest to the server would have all tokens, and the calls in the hands of
+// the others would wait as long as the load lasts. It costs nothing, since tokens gather meanwhile.
+func (t *teller) draw(q pot, batch int, now time.Time) {
+	burst := t.p.pace.burst
+	if now.Sub(t.won) > rivalry || q.Tokens >= burst {
+		t.streak = 0
+	}
+	if t.drawn == t.revision || now.Sub(t.beaten) >= rivalry && float64(t.streak) <= burst {
+		return
+	}
+	every := float64(batch) * float64(time.Second) / (t.p.pace.rate * q.Pace)
+	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(rand.Float64()*min(every/4, float64(time.Second))))
 }
 
 // round does what is wanted, and returns how long to wait if nothing else is.
@@ -121,8 +151,6 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 	wanted, news, active := p.granted.wanted, p.granted.news, p.granted.active
 	p.granted.active = false
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, askFor)
-	defer cancel()
 	defer func() {
 		p.mu.Lock()
 		p.granted.asked.all()
@@ -144,13 +172,16 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		n := 0
 		if wanted && p.cfg.Limit > 0 {
-			n = q.take(min(max(1, int(p.pace.rate*q.Pace/20)), mostTokens))
+			batch := min(max(1, int(p.pace.rate*q.Pace/20)), mostTokens)
+			if t.draw(q, batch, now); !now.Before(t.rest) {
+				n = q.take(batch)
+			}
 		}
 		if n == 0 && len(news) == 0 {
 			t.adopt(0, 0)
 			switch {
 			case wanted && t.known:
-				return q.wait(p.pace), nil
+				return max(q.wait(p.pace), t.rest.Sub(now)), nil
 			case p.cfg.Limit == 0:
 				return lookEvery, nil
 			}
@@ -158,18 +189,50 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		switch err := t.write(ctx, q, now); {
 		case err == nil:
+			if n > 0 {
+				t.won, t.streak = now, t.streak+n
+			}
 			t.adopt(n, len(news))
 			return lookEvery, nil
 		case !errors.Is(err, ErrConflict) || tries > 20:
 			t.known = false // what was taken is spent, whether it was stored or not
 			return 0, err
 		}
-		t.known = false
+		t.known, t.beaten = false, now
 		select {
 		case <-time.After(time.Duration(rand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // not all at once again
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
+	}
+}
+
+// farewell tells the record of pauses that it does not know of yet.
+func (t *teller) farewell(ctx context.Context) {
+	t.p.mu.Lock()
+	t.p.granted.wanted = false
+	news := len(t.p.granted.news)
+	t.p.mu.Unlock()
+	if news > 0 {
+		_, _ = t.round(ctx)
+	}
+}
+
+// report says when the record has been out of reach for a while, and when it is back.
+func (t *teller) report(ctx context.Context, err error) {
+	now := t.p.cfg.Now()
+	switch {
+	case t.p.cfg.OnRecord == nil || ctx.Err() != nil:
+	case err == nil:
+		if t.told {
+			t.p.cfg.OnRecord(nil)
+		}
+		t.failing, t.told = time.Time{}, false
+	case t.failing.IsZero():
+		t.failing = now
+	case !t.told && now.Sub(t.failing) >= outOfReach:
+		t.told = true
+		t.p.cfg.OnRecord(err)
 	}
 }
 
@@ -195,59 +258,59 @@ func (t *teller) adopt(n, told int) {
 	}
 }
 
-// read looks at the record. How old it is follows from the server's clock as far as that is known, and is never more than the time since
-// the revision before was the latest: so neither clocks that differ nor one that jumps let anybody spend too much.
+// read looks at the record.
 func (t *teller) read(ctx context.Context) error {
-	value, revision, stored, err := t.r.Read(ctx, t.p.cfg.Key)
+	try, cancel := context.WithTimeout(ctx, askFor)
+	value, revision, stored, err := t.r.Read(try, t.p.cfg.Key)
+	cancel()
 	if err != nil {
 		return err
 	}
 	now := t.p.cfg.Now()
 	first := t.at.IsZero()
 	if revision == t.revision && !first {
-		t.known, t.current = true, now
+		t.known = true
 		return nil
 	}
-	var age time.Duration
-	if !t.measured.IsZero() && !t.current.IsZero() {
-		age = min(max(now.Add(t.ahead).Sub(stored), 0), now.Sub(t.current))
+	here := t.pot.At // the pot's time, as well as this process can tell
+	if !first {
+		here += now.Sub(t.at).Seconds()
 	}
-	t.revision, t.known, t.current, t.at = revision, true, now, now.Add(-age)
-	t.pot = newPot()
-	if revision == 0 {
+	t.revision, t.known, t.at = revision, true, now
+	var q pot
+	switch {
+	case revision == 0:
+		t.pot = newPot()
+		t.pot.At = here
 		if first { // nobody has spent anything yet, or not that any of ours knows
 			t.pot.Tokens = t.p.pace.burst
 		}
-		return nil
-	}
-	if ahead := stored.Sub(now); t.measured.IsZero() || ahead > t.ahead {
-		t.ahead, t.measured = ahead, now
-	}
-	var q pot
-	if json.Unmarshal(value, &q) == nil { // else it is none of ours: begun anew
-		t.pot = q.sane(t.p.pace)
-	}
-	if first {
-		t.date(ctx, value, stored)
+	case json.Unmarshal(value, &q) != nil || !q.sane(): // none of ours: begun anew
+		t.pot = newPot()
+		t.pot.At = here
+	default:
+		t.pot = q.after(time.Duration((here-q.At)*float64(time.Second)), t.p.pace)
+		t.pot.Tokens = min(t.pot.Tokens, t.p.pace.burst) // another limit may have been set
+		if first {
+			t.date(ctx, q, stored)
+		}
 	}
 	return nil
 }
 
-// date finds out how old the record was that a new process found: it stores the same once more, and the server's clock tells. When that fails,
-// it was stored just now, for all that is known.
-func (t *teller) date(ctx context.Context, value []byte, stored time.Time) {
-	revision, err := t.r.Write(ctx, t.p.cfg.Key, value, t.revision)
-	if err != nil {
+// date finds out how old the record was that a new process found: it stores the same once more, the server's clock tells how long it was between,
+// and that is written down. When any of it fails, the record was stored just now, for all that is known.
+func (t *teller) date(ctx context.Context, q pot, stored time.Time) {
+	if t.write(ctx, q, t.p.cfg.Now()) != nil {
+		t.known = false
 		return
 	}
-	_, same, again, err := t.r.Read(ctx, t.p.cfg.Key)
-	if err != nil || same != revision {
-		return
+	try, cancel := context.WithTimeout(ctx, askFor)
+	_, same, again, err := t.r.Read(try, t.p.cfg.Key)
+	cancel()
+	if now := t.p.cfg.Now(); err == nil && same == t.revision {
+		t.known = t.write(ctx, q.after(min(again.Sub(stored), longest), t.p.pace), now) == nil
 	}
-	now := t.p.cfg.Now()
-	t.pot = t.pot.after(again.Sub(stored), t.p.pace)
-	t.revision, t.at, t.current = revision, now, now
-	t.ahead, t.measured = again.Sub(now), now
 }
 
 // write stores the pot as it was at a moment just past.
@@ -256,17 +319,12 @@ func (t *teller) write(ctx context.Context, q pot, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	revision, err := t.r.Write(ctx, t.p.cfg.Key, value, t.revision)
+	try, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	revision, err := t.r.Write(try, t.p.cfg.Key, value, t.revision)
 	if err != nil {
 		return err
 	}
-	now := t.p.cfg.Now()
-	t.revision, t.pot, t.at, t.current = revision, q, at, now
-	if now.Sub(t.measured) < measure {
-		return nil
-	}
-	if _, again, stored, err := t.r.Read(ctx, t.p.cfg.Key); err == nil && again == revision {
-		t.ahead, t.measured = stored.Sub(now), now // both ways: a clock may have been set back
-	}
+	t.revision, t.pot, t.at = revision, q, at
 	return nil
 }

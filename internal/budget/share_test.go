@@ -178,6 +178,57 @@ func TestReplicasComeAndGo(t *testing.T) {
 	}
 }
 
+// Also where one replica is much nearer to the server: calls in the hands of the others must not wait as long as the load lasts.
+func TestEveryReplicaGetsItsShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		near := &memory{}
+		got := map[int]int{}
+		var mu sync.Mutex
+		for i, travel := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond} {
+			p, err := New(Config{Limit: 60, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go p.Run(ctx, far{near, travel}) // ends with ctx
+			go func() {                      // too
+				for ctx.Err() == nil {
+					if ok, _ := acquire(p, time.Minute); ok {
+						mu.Lock()
+						got[i]++
+						mu.Unlock()
+						p.Release(false)
+					}
+				}
+			}()
+		}
+		pass(10 * time.Minute)
+		stop()
+		pass(2 * time.Minute)
+		for i := range 3 {
+			if got[i] < 100 {
+				t.Errorf("replica %d had %d of some 570 requests, want its share; all: %v", i, got[i], got)
+			}
+		}
+	})
+}
+
+// far is a Record at a distance.
+type far struct {
+	Record
+	travel time.Duration
+}
+
+func (f far) Read(ctx context.Context, key string) ([]byte, uint64, time.Time, error) {
+	<-time.After(f.travel)
+	return f.Record.Read(ctx, key)
+}
+
+func (f far) Write(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	<-time.After(f.travel)
+	return f.Record.Write(ctx, key, value, revision)
+}
+
 func TestKilledReplicaLocksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{travel: time.Millisecond}
@@ -371,20 +422,21 @@ func TestLimitedWithoutALimitPausesOnlyWhenTold(t *testing.T) {
 func TestAccountInTroubleIsProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPurse(t, 0, 100)
+		p.Answered()
 		for range 9 {
-			p.Troubled(true)
+			p.Troubled(false, true)
 		}
 		for range 100 {
-			p.Troubled(false) // of calls that were in trouble before
+			p.Troubled(false, false) // of calls that were in trouble before
 		}
 		p.Answered()
 		for range 9 {
-			p.Troubled(true)
+			p.Troubled(false, true)
 		}
 		if !p.TryTake() {
 			t.Fatal("closed, though no ten calls in a row were in trouble")
 		}
-		p.Troubled(true)
+		p.Troubled(false, true)
 		if p.TryTake() {
 			t.Fatal("open, though ten calls in a row were in trouble")
 		}
@@ -404,7 +456,8 @@ func TestAccountInTroubleIsProbed(t *testing.T) {
 				t.Fatal("a second probe beside the first")
 			}
 			at = append(at, time.Since(start).Round(time.Second))
-			p.Troubled(false)
+			p.Troubled(false, true) // of a call that was under way before
+			p.Troubled(true, false)
 			p.Release(true)
 		}
 		if got, want := fmt.Sprint(at), "[1s 3s 7s 15s]"; got != want {
@@ -435,6 +488,170 @@ func TestFurtherRequestsDrawOnTheRecordToo(t *testing.T) {
 		}
 		if n != 3 || time.Since(start) > 100*time.Millisecond {
 			t.Errorf("%d further requests within %s, want the burst of 3 at once, and no waiting for more", n, time.Since(start))
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+// However often processes are started anew, a pause ends when it was to end.
+func TestRestartsDoNotProlongAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{travel: time.Millisecond, skew: time.Hour}
+		s := &spenders{t: t, limit: 60}
+		ctx, stop := context.WithCancel(t.Context())
+		p := s.replica(ctx, m, 0)
+		pass(time.Second)
+		p.Limited(time.Hour)
+		told := time.Now()
+		pass(time.Second)
+		stop()
+		pass(2 * time.Minute)
+		for time.Since(told) < 55*time.Minute { // a crash loop
+			ctx, stop := context.WithCancel(t.Context())
+			s.replica(ctx, m, 0)
+			pass(5 * time.Minute)
+			stop()
+			pass(2 * time.Minute)
+		}
+		before := s.count()
+		ctx, stop = context.WithCancel(t.Context())
+		s.replica(ctx, m, 0)
+		pass(time.Until(told.Add(59 * time.Minute)))
+		if s.count() > before {
+			t.Errorf("asked within the pause")
+		}
+		pass(2 * time.Minute)
+		if s.count() == before {
+			t.Errorf("not asked again a minute after the pause")
+		}
+		stop()
+		pass(2 * time.Minute)
+	})
+}
+
+// Tokens whose writing took long are used late: the window has to hold that, too.
+func TestSlowServerDoesNotOverspend(t *testing.T) {
+	for _, limit := range []int{1, 10, 30, 60} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(t.Context())
+				m := &memory{travel: time.Millisecond}
+				s := &spenders{t: t, limit: limit}
+				s.replica(ctx, m, 0)
+				for i := range 40 {
+					m.mu.Lock()
+					m.travel = time.Duration(1+i%2*480) * time.Millisecond
+					m.mu.Unlock()
+					pass(20 * time.Second)
+				}
+				stop()
+				pass(2 * time.Minute)
+			})
+		})
+	}
+}
+
+func TestAnotherRequestThanTheProbeSaysNothingAboutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 100)
+		p.Refused(false)
+		if ok, probe := acquire(p, time.Hour); !ok || !probe {
+			t.Fatal("no probe")
+		}
+		p.Refused(false) // requests that were under way before
+		p.Troubled(false, true)
+		pass(time.Hour)
+		if ok, _, _ := p.Acquire(); ok {
+			t.Error("a second probe beside the first")
+		}
+	})
+}
+
+func TestDeadHostIsNoticedAfterARestartToo(t *testing.T) {
+	p := newPurse(t, 0, 100)
+	for range troubled {
+		p.Troubled(false, false) // of calls that were in trouble before
+	}
+	if p.TryTake() {
+		t.Error("a process that never had an answer goes on asking for every call")
+	}
+}
+
+func TestLongPausesAreNoCalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 60, 10)
+		for range 5 {
+			p.Limited(15 * time.Minute)
+			pass(15*time.Minute + time.Second)
+		}
+		if got := p.Snapshot().Pace; got > .3 {
+			t.Errorf("pace %.2f after five limits in a row, want about 0.7⁴", got)
+		}
+	})
+}
+
+func TestSlowAccountsLeaveOthersTheirOwnSeats(t *testing.T) {
+	shared := NewSeats(6)
+	mk := func() *Purse {
+		p, err := New(Config{Seats: 4, Own: 1, Shared: shared, ProbeFirst: time.Second, ProbeMax: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	a, b, c := mk(), mk(), mk()
+	for range 10 {
+		a.TryTake()
+		b.TryTake()
+	}
+	if !c.TryTake() || c.TryTake() {
+		t.Error("want one seat for the third account, its own, while two slow ones hold all others")
+	}
+	_, _, w := c.Acquire()
+	c.Give()
+	select {
+	case <-w.Changed:
+	default:
+		t.Error("an account's own seat that is free again wakes nobody")
+	}
+	a.Give()
+	if !c.TryTake() || !c.TryTake() {
+		t.Error("the third account cannot have its own seat, and one that was given back")
+	}
+	for range 4 { // all are given back, and nobody has one too many
+		b.Give()
+	}
+	n := 0
+	for b.TryTake() {
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d seats, want 4", n)
+	}
+}
+
+func TestRecordOutOfReachIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		m := &memory{travel: time.Millisecond, fails: func() error { return errLost }}
+		var told []string
+		p, err := New(Config{Limit: 60, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute,
+			OnRecord: func(err error) { told = append(told, fmt.Sprint(err)) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go p.Run(ctx, m) // ends with ctx
+		_, _, _ = p.Acquire()
+		pass(9 * time.Second)
+		early := len(told)
+		pass(time.Minute)
+		m.mu.Lock()
+		m.fails = nil
+		m.mu.Unlock()
+		pass(10 * time.Second)
+		if got := fmt.Sprint(told); early != 0 || got != "[no answer <nil>]" {
+			t.Errorf("told %s, want once after ten seconds, and once when it is back", got)
 		}
 		stop()
 		synctest.Wait()

@@ -51,7 +51,7 @@ type Purse interface {
 type Handler interface {
 	// Handle's error means that ctx ended before it could decide.
 	Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error)
-	// Moot says whether a call at the head of a closed account's line is to be handled all the same.
+	// Moot says whether a call at the head of a line is to be handled though it cannot be asked for.
 	Moot(d relay.Delivery) bool
 }
 
@@ -115,4 +115,14 @@ func (b *Bus) Ready() error {
 		return err
 	}
 	return b.flow.err()
+}
+
+// Report notes that something the relay depends on is out of reach, and that it is not ready any more; nil: it is back.
+func (b *Bus) Report(what string, err error) {
+	b.health.set(what, err)
+	if err != nil {
+		b.cfg.Log.Error("out of reach: "+what+"; its calls wait until it is back", zap.Error(err))
+		return
+	}
+	b.cfg.Log.Info("within reach again: " + what)
 }

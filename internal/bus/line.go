@@ -105,20 +105,18 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 				defer l.acct.Purse.Release(probe)
 				l.handle(work, h, w)
 			})
-		case wait.Closed:
+		default:
 			w, ok := l.moot(h, wait)
 			if !ok {
 				return wait
 			}
 			begin(func() { l.handle(work, h, w) })
-		default:
-			return wait
 		}
 	}
 	return budget.Wait{}
 }
 
-// moot takes a call out of the hand that is handled though its account is closed.
+// moot takes a call out of the hand that is handled though it cannot be asked for.
 func (l *line) moot(h Handler, wait budget.Wait) (waiting, bool) {
 	now := time.Now()
 	for _, c := range relay.Classes() {
@@ -126,7 +124,7 @@ func (l *line) moot(h Handler, wait budget.Wait) (waiting, bool) {
 			continue
 		}
 		w := &l.hand[c][0]
-		w.d.Now, w.d.Down, w.d.Reopens = now, wait.Down, now.Add(wait.For)
+		w.d.Now, w.d.Closed, w.d.Down, w.d.Reopens = now, wait.Closed, wait.Down, now.Add(wait.For)
 		if h.Moot(w.d) {
 			return l.next([]relay.Class{c}), true
 		}

@@ -85,13 +85,14 @@ func (b *Bus) publishes(calls string) []string {
 	n := b.cfg.Names
 	key := relay.Token("")
 	kv := "$KV." + n.ledgerBucket() + "." + key
-	purse := "$KV." + n.budgetBucket() + ".purse." + key
+	purse, lags := "$KV."+n.budgetBucket()+".purse."+key, "$KV."+n.budgetBucket()+".lags."+key
 	all := []string{
 		"$JS.API.STREAM.INFO." + n.workStream(), "$JS.API.STREAM.INFO." + n.verdictStream(),
 		"$JS.API.STREAM.INFO.KV_" + n.ledgerBucket(), "$JS.API.STREAM.INFO.KV_" + n.budgetBucket(),
 		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.workStream() + "." + n.due(place{account: key, class: relay.ClassLast, key: key}), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
 		"$JS.API.STREAM.MSG.GET." + n.workStream(), "$JS.API.STREAM.MSG.GET." + n.verdictStream(),
 		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + purse, purse,
+		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + lags, lags,
 		n.verdict(relay.KindReady), n.verdict(relay.KindAbsent), n.verdict(relay.KindFailed),
 	}
 	consumer := func(stream, name string) {

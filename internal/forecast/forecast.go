@@ -26,6 +26,7 @@ type Forecast struct {
 
 	mu    sync.Mutex
 	used  bool   // since the record was last looked at
+	met   bool   // the record was
 	known memory // as the record has it, and since
 	news  memory // what the record is still to be told
 	at    time.Time
@@ -35,6 +36,7 @@ type Forecast struct {
 
 // memory is what is remembered of an account.
 type memory struct {
+	At      float64                     `json:"at"` // its own time in seconds, which everybody moves on by his own clock: see budget
 	Account relay.Experience            `json:"account"`
 	Bots    map[string]relay.Experience `json:"bots,omitempty"`
 	Calls   float64                     `json:"calls"` // that came, each fading by half in halfLife
@@ -45,7 +47,9 @@ const (
 	halfLife = 90 * time.Second
 	// fresh is how long a plan holds. Calls come and go, but not so fast.
 	fresh = 10 * time.Second
-	// mostBots are remembered apart, those with the most calls.
+	// memoryLife is how long it takes until half of what was learned is forgotten, if nothing new is: media may come sooner or later one day.
+	memoryLife = 7 * 24 * time.Hour
+	// mostBots are remembered apart: those with calls just now, and of these and the others those with the most.
 	mostBots = 64
 )
 
@@ -71,7 +75,7 @@ func (f *Forecast) Outlook(bot string) relay.Outlook {
 		f.plans, f.made = map[string]relay.Outlook{}, now
 	}
 	e := f.known.Bots[bot]
-	if !e.Learned() {
+	if !e.Known() {
 		bot, e = "", relay.Experience{}
 	}
 	o, ok := f.plans[bot]
@@ -112,8 +116,9 @@ func (m *memory) learn(bot string, l relay.Lesson) {
 // advance lets the load fade to now.
 func (f *Forecast) advance(now time.Time) {
 	if d := now.Sub(f.at); d > 0 {
-		f.known.Calls *= faded(d)
-		f.news.Calls *= faded(d)
+		f.known.At += d.Seconds()
+		f.known.Calls *= faded(d.Seconds(), halfLife)
+		f.news.Calls *= faded(d.Seconds(), halfLife)
 		f.at = now
 	}
 }

@@ -51,9 +51,12 @@ func (m *twin) Write(_ context.Context, _ string, value []byte, revision uint64)
 	return m.revision, nil
 }
 
-func replica(t *testing.T, m *twin) (f *Forecast, stop func()) {
+func replica(t *testing.T, m *twin) (f *Forecast, stop func()) { return skewed(t, m, 0) }
+
+// skewed is a replica whose clock is wrong.
+func skewed(t *testing.T, m *twin, skew time.Duration) (f *Forecast, stop func()) {
 	t.Helper()
-	f, err := New(Config{Policy: policy, Budget: func() float64 { return 1 }, Key: "lags.a"})
+	f, err := New(Config{Policy: policy, Budget: func() float64 { return 1 }, Key: "lags.a", Now: func() time.Time { return time.Now().Add(skew) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +161,7 @@ func TestRecordThatIsAwayOrSpoilt(t *testing.T) {
 			t.Errorf("what was learned meanwhile is not told: %.80s", m.value)
 		}
 		stop()
-		for _, bad := range []string{"x", `{"account":{"asked":-5,"media":{"first":0,"counts":[1e12]}},"calls":-1}`, `{"bots":{"st-1":{"asked":1e300}}}`} {
+		for _, bad := range []string{"x", `{"account":{"asked":-5,"media":{"first":0,"counts":[1e12]}},"calls":-1}`, `{"bots":{"st-1":{"asked":1e300}}}`, `{"account":{"asked":9,"found":9},"calls":7,"bots":3}`} {
 			m := &twin{value: []byte(bad), revision: 1, stored: time.Now()}
 			f, stop := replica(t, m)
 			teach(f, "st-1", 60, 40*time.Second)
@@ -171,11 +174,54 @@ func TestRecordThatIsAwayOrSpoilt(t *testing.T) {
 	})
 }
 
+func TestClocksThatDifferDoNotDistortTheLoad(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, -12 * time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &twin{}
+			a, stopA := skewed(t, m, skew)
+			b, stopB := skewed(t, m, 0)
+			for range 900 {
+				a.Arrived()
+				pass(500 * time.Millisecond)
+				b.Arrived()
+				pass(500 * time.Millisecond)
+			}
+			for name, f := range map[string]*Forecast{"a": a, "b": b} {
+				if got := f.Snapshot().Calls; got < 1.8 || got > 2.15 {
+					t.Errorf("with a clock that is wrong by %s, %s reckons with %.2f calls a second, want the 2 that come", skew, name, got)
+				}
+			}
+			stopA()
+			stopB()
+		})
+	}
+}
+
+func TestNewBotTakesAnOldOnesPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &twin{}
+		f, stop := replica(t, m)
+		for i := range mostBots {
+			teach(f, fmt.Sprint("st-old-", i), 1000, time.Minute)
+		}
+		pass(time.Minute)
+		for range 20 {
+			teach(f, "st-new", 20, 20*time.Second)
+			pass(11 * time.Second)
+		}
+		if e := f.known.Bots["st-new"]; !e.Learned() {
+			t.Errorf("the one bot with calls has %+.0f of them remembered", e.Asked)
+		}
+		stop()
+	})
+}
+
 func TestRecordStaysSmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &twin{}
 		f, stop := replica(t, m)
 		for i := range 500 {
+			teach(f, fmt.Sprintf("st-once-%d", i), 1, time.Minute)
 			teach(f, fmt.Sprintf("st-%036d", i), 40+i, time.Duration(10+i)*time.Second)
 		}
 		pass(time.Minute)

@@ -1,8 +1,10 @@
 package forecast
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -62,15 +64,19 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 		return
 	}
 	record := memory{}
-	if revision > 0 && json.Unmarshal(value, &record) == nil {
-		record.sane()
-		record.Calls *= faded(max(0, f.cfg.Now().Sub(stored)))
+	if revision == 0 || json.Unmarshal(value, &record) != nil || !record.sane() {
+		record = memory{}
 	}
 	f.mu.Lock()
 	f.advance(f.cfg.Now())
+	here := f.known.At
+	if !f.met && revision > 0 { // nobody knows how old it is; clocks are a guess that is good enough for once
+		here = record.At + min(max(f.cfg.Now().Sub(stored), 0), memoryLife).Seconds()
+	}
 	news := f.news
 	f.news = memory{Bots: map[string]relay.Experience{}}
 	f.mu.Unlock()
+	record.pass(here - record.At)
 	all := record.plus(news)
 	if news.Account != (relay.Experience{}) || news.Calls > 0 {
 		if value, err = json.Marshal(all); err == nil {
@@ -83,46 +89,56 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 		f.news, f.used = news.plus(f.news), true
 		return
 	}
-	f.known = all.plus(f.news)
+	f.known, f.met = all.plus(f.news), true
 }
 
-// sane leaves out what cannot be.
-func (m *memory) sane() {
-	if !(m.Calls >= 0 && m.Calls < 1e9) {
-		m.Calls = 0
-	}
-	if !m.Account.Sane() {
-		*m = memory{}
-	}
+// sane says whether this can be what is remembered; bots that cannot be are left out.
+func (m *memory) sane() bool {
 	for bot, e := range m.Bots {
 		if !e.Sane() {
 			delete(m.Bots, bot)
 		}
 	}
+	return m.Calls >= 0 && m.Calls < 1e9 && m.At >= 0 && m.At < 1e12 && m.Account.Sane()
 }
 
-// plus returns both together, with the bots that have the most calls.
-func (m memory) plus(o memory) memory {
-	all := memory{Account: m.Account.Plus(o.Account), Calls: m.Calls + o.Calls, Bots: map[string]relay.Experience{}}
-	for _, bots := range []map[string]relay.Experience{m.Bots, o.Bots} {
-		for bot, e := range bots {
-			all.Bots[bot] = all.Bots[bot].Plus(e)
-		}
+// pass lets time pass.
+func (m *memory) pass(seconds float64) {
+	if seconds <= 0 {
+		return
 	}
-	if len(all.Bots) > mostBots {
-		var asked []float64
-		for _, e := range all.Bots {
-			asked = append(asked, e.Asked)
+	m.At += seconds
+	m.Calls *= faded(seconds, halfLife)
+	by := faded(seconds, memoryLife)
+	m.Account = m.Account.Faded(by)
+	for bot, e := range m.Bots {
+		m.Bots[bot] = e.Faded(by)
+	}
+}
+
+// plus returns what is remembered and what is new together.
+func (m memory) plus(news memory) memory {
+	all := memory{At: m.At, Account: m.Account.Plus(news.Account), Calls: m.Calls + news.Calls, Bots: map[string]relay.Experience{}}
+	maps.Copy(all.Bots, m.Bots)
+	for bot, e := range news.Bots {
+		all.Bots[bot] = all.Bots[bot].Plus(e)
+	}
+	if len(all.Bots) <= mostBots {
+		return all
+	}
+	bots := slices.SortedFunc(maps.Keys(all.Bots), func(a, b string) int {
+		_, newA := news.Bots[a]
+		_, newB := news.Bots[b]
+		if newA != newB {
+			return map[bool]int{true: -1, false: 1}[newA]
 		}
-		slices.Sort(asked)
-		least := asked[len(asked)-mostBots]
-		for bot, e := range all.Bots {
-			if e.Asked < least {
-				delete(all.Bots, bot)
-			}
-		}
+		return cmp.Or(cmp.Compare(all.Bots[b].Asked, all.Bots[a].Asked), cmp.Compare(a, b))
+	})
+	for _, bot := range bots[mostBots:] {
+		delete(all.Bots, bot)
 	}
 	return all
 }
 
-func faded(d time.Duration) float64 { return math.Exp2(-d.Seconds() / halfLife.Seconds()) }
+// faded is what is left after some seconds of what halves in a time.
+func faded(seconds float64, half time.Duration) float64 { return math.Exp2(-seconds / half.Seconds()) }

@@ -173,6 +173,42 @@ func TestPolicyKeepsItsBounds(t *testing.T) {
 	}
 }
 
+// A call that is paused again and again is in no trouble of its own.
+func TestPausesAreNoTrouble(t *testing.T) {
+	h := History{EndedAt: ended}
+	now := ended
+	for n := range 40 {
+		o := Decide(aCall, h, Answer{Err: &Trouble{Kind: Limited, Result: "limited", Status: 429, RetryAfter: time.Hour, Text: "HTTP 429"}, Asked: now, At: now, Requests: 1}, Account{}, policy)
+		l, ok := o.(Later)
+		if !ok {
+			t.Fatalf("%s after %d pauses of an hour", said(o), n+1)
+		}
+		now, h = l.At, l.History.resumed(Delivery{Line: true, Queued: l.At, Now: l.At})
+	}
+}
+
+func TestTroubleOfAnAccountThatIsDown(t *testing.T) {
+	down := ended.Add(30 * time.Hour)
+	for _, r := range []struct {
+		name string
+		h    History
+		d    Delivery
+		want bool
+	}{
+		{"down for a minute, in line for a day", History{}, Delivery{Queued: ended, Now: down.Add(time.Minute), Down: down}, false},
+		{"down for a day", History{}, Delivery{Queued: ended, Now: down.Add(24 * time.Hour), Down: down}, true},
+		{"down for a day, in line for an hour", History{}, Delivery{Queued: down.Add(23 * time.Hour), Now: down.Add(24 * time.Hour), Down: down}, false},
+		{"in trouble since yesterday, but in line for most of it", History{TroubleSince: ended}, Delivery{Queued: ended.Add(time.Hour), Now: down.Add(time.Minute), Down: down}, false},
+		{"in trouble since yesterday, and down", History{TroubleSince: ended}, Delivery{Queued: down.Add(time.Minute), Now: down.Add(2 * time.Minute), Down: down}, true},
+		{"not down", History{TroubleSince: ended}, Delivery{Queued: ended, Now: down}, false},
+	} {
+		r.d.History = r.h
+		if got := policy.outlasted(r.d); got != r.want {
+			t.Errorf("%s: outlasted %v, want %v", r.name, got, r.want)
+		}
+	}
+}
+
 func TestClockOfGivingUpStandsStill(t *testing.T) {
 	since := ended
 	now := ended.Add(10 * time.Hour)

@@ -42,6 +42,7 @@ const (
 	rememberedFound = 400
 	rememberedAsked = 8000
 	learnedFound    = 10
+	knownAsked      = 300
 )
 
 // Learn adds a lesson.
@@ -89,14 +90,31 @@ func (e Experience) Plus(o Experience) Experience {
 // Learned says whether there is enough to plan by.
 func (e Experience) Learned() bool { return e.Found >= learnedFound }
 
+// Known says whether there is enough to tell a bot from the others of its account.
+func (e Experience) Known() bool { return e.Learned() || e.Asked >= knownAsked }
+
+// Faded is what is left of it after a time.
+func (e Experience) Faded(by float64) Experience {
+	e.Asked, e.Found, e.Media = e.Asked*by, e.Found*by, e.Media.times(by)
+	e.Bare, e.Worded, e.Text = e.Bare*by, e.Worded*by, e.Text.times(by)
+	return e
+}
+
 // Share is the part of calls that leave a voicemail.
 func (e Experience) Share() float64 {
 	return min((e.Found+guessedFound)/(e.Asked+guessedAsked), 1)
 }
 
 // lesson is what an answer teaches about a call with this history.
-func lesson(h History, a Answer, transcription bool) Lesson {
+func lesson(h History, a Answer, o Outcome, transcription bool) Lesson {
 	var l Lesson
+	if v, ok := o.(*Verdict); ok && v.Kind == KindReady && v.TranscriptStatus == TranscriptTimedOut { // its text never came: it was whole with its recording
+		seen := h.SeenAt
+		if seen.IsZero() {
+			seen = a.At
+		}
+		return Lesson{First: h.LookedAt.IsZero(), Found: true, To: max(seen.Sub(h.EndedAt), 0)}
+	}
 	if a.Err != nil && kindOf(a.Err) != Rejected {
 		return l
 	}

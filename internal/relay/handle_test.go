@@ -37,12 +37,12 @@ func (p *purse) TryTake() bool    { return p.open }
 func (p *purse) Give()            {}
 func (p *purse) Spend() bool      { return true }
 func (p *purse) Answered()        { p.told = append(p.told, "answered") }
-func (p *purse) Refused()         { p.told = append(p.told, "refused") }
+func (p *purse) Refused(bool)     { p.told = append(p.told, "refused") }
 func (p *purse) Paused(time.Time) { p.told = append(p.told, "paused") }
 func (p *purse) Limited(d time.Duration) {
 	p.told = append(p.told, "limited "+d.String())
 }
-func (p *purse) Troubled(news bool) { p.told = append(p.told, fmt.Sprint("troubled ", news)) }
+func (p *purse) Troubled(_, news bool) { p.told = append(p.told, fmt.Sprint("troubled ", news)) }
 
 func TestHandle(t *testing.T) {
 	now := ended.Add(time.Minute)

@@ -44,8 +44,8 @@ const keptAsks = 16
 func (h History) Seen() bool { return !h.SeenAt.IsZero() }
 
 // resumed is the history at the moment of a request: the clock of give_up_after stood still while the call stood in line (for budget, or
-// behind a closed account), and since the account refused it if this is the probe that tries again. It does not while the API is down: that is
-// trouble.
+// behind a closed account), and since the account refused it if this is the probe that tries again: a call that is refused while others are served
+// is in trouble of its own. It runs while the API is down: that is trouble.
 func (h History) resumed(d Delivery) History {
 	if h.TroubleSince.IsZero() || !d.Down.IsZero() {
 		return h
@@ -80,6 +80,7 @@ func (h History) troubled(a Answer) History {
 	if h.TroubleSince.IsZero() {
 		h.TroubleSince = a.Asked
 	}
+	h.TroubleSince = h.TroubleSince.Add(retryAfter(a.Err)) // a pause that the account wants is not the call's trouble
 	kind := kindOf(a.Err)
 	if kind == Refused || kind == Limited || retryAfter(a.Err) > 0 {
 		h.StillSince = a.At

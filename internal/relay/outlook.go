@@ -11,6 +11,7 @@ type Outlook struct {
 	Left  *Plan   // the same where the publisher knows that one was left
 	Text  *Plan   // from the first sight of the recording to its text
 	Price float64 // seconds that a voicemail may wait to save one request
+	Bound bool    // the budget allows for wait.max between two requests
 	Short bool    // there is not even budget for each call's last request in time: those wait for a quieter hour
 	Spare float64 // part of the calls for which there is no budget before their last request either
 }
@@ -36,8 +37,6 @@ const (
 	early = 0.88
 	// lastWaits is how late the last requests are taken to come where they have to wait.
 	lastWaits = time.Hour
-	// worthless is a probability of finding anything, below which wait.max sends no further request before the last.
-	worthless = 0.005
 )
 
 // Plan plans for what was learned and the load there is: at the lowest price at which the budget suffices. bot is what was learned of one
@@ -49,15 +48,21 @@ func (p Policy) Plan(account, bot Experience, l Load) Outlook {
 		return Outlook{}
 	}
 	o := Outlook{}
-	curve := p.media(account, 0)
 	floor := lowestPrice
 	if l.Floor > 0 {
 		floor = l.Floor
 	}
-	o.Price = price(floor, func(price float64) bool {
+	curve := p.media(account, 0).within(p.Max)
+	suffices := func(price float64) bool {
 		all, _ := curve.plan(price).requests()
 		return all*l.Calls <= spendable*l.Budget
-	})
+	}
+	if o.Bound = p.RecordingFor/max(p.Max, 1) < planSteps/2 && suffices(floor); o.Bound {
+		o.Price = floor
+	} else { // the budget does not allow for wait.max
+		curve = p.media(account, 0)
+		o.Price = price(floor, suffices)
+	}
 	late := time.Duration(0)
 	if o.Price > highestPrice {
 		o.Short, late = true, lastWaits
@@ -70,13 +75,19 @@ func (p Policy) Plan(account, bot Experience, l Load) Outlook {
 		o.Spare = max(0, 1-early*l.Budget/(before*l.Calls))
 	}
 	e := account
-	if bot.Learned() {
+	if bot.Known() {
 		e = bot
-		curve = p.media(bot, late)
+		if !bot.Learned() { // enough calls to know that few leave any, but not when those come
+			e.Media = account.Media
+		}
 	}
-	o.Media = curve.plan(o.Price)
-	o.Left = newCurve(1, e.Media.plus(guessedMedia), p.First, p.RecordingFor, late).plan(o.Price)
-	o.Text = newCurve(min(1, (e.Worded+guessedBare)/(e.Bare+guessedBare)), e.Text.plus(guessedText), 0, p.TranscriptFor, 0).plan(o.Price)
+	most := p.RecordingFor + p.TranscriptFor
+	if o.Bound {
+		most = p.Max
+	}
+	o.Media = p.media(e, late).within(most).plan(o.Price)
+	o.Left = newCurve(1, e.Media.plus(guessedMedia), p.First, p.RecordingFor, late).within(most).plan(o.Price)
+	o.Text = newCurve(min(1, (e.Worded+guessedBare)/(e.Bare+guessedBare)), e.Text.plus(guessedText), 0, p.TranscriptFor, 0).within(most).plan(o.Price)
 	return o
 }
 

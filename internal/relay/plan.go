@@ -40,6 +40,7 @@ type curve struct {
 	done []float64 // G at each age
 	area []float64 // its integral up to each age
 	late float64   // by how much the look at the deadline comes late, in seconds: the budget is short
+	most float64   // between two looks, in seconds: wait.max, where the budget allows
 }
 
 // planSteps is how fine the grid of ages is: each is 3 to 6 % above the one before.
@@ -49,7 +50,7 @@ const planSteps = 128
 func newCurve(share float64, lags Lags, first, until, late time.Duration) curve {
 	end := max(until.Seconds(), 1e-3)
 	low := min(max(first.Seconds(), end/2000), end)
-	c := curve{late: late.Seconds()}
+	c := curve{late: late.Seconds(), most: math.Inf(1)}
 	cdf := lags.cumulative()
 	var x, area float64
 	for i := range planSteps {
@@ -61,6 +62,12 @@ func newCurve(share float64, lags Lags, first, until, late time.Duration) curve 
 		x = age
 		c.ages, c.done, c.area = append(c.ages, age), append(c.done, share*cdf(age)), append(c.area, area)
 	}
+	return c
+}
+
+// within is the curve where so much time may lie between two looks at most.
+func (c curve) within(most time.Duration) curve {
+	c.most = most.Seconds()
 	return c
 }
 
@@ -78,7 +85,14 @@ func (p *Plan) best(done, area, age float64, from int) (cost float64, next int) 
 	end := len(p.ages) - 1
 	cost = p.price*(1-done) + p.area[end] - area - done*(p.ages[end]-age) + p.late*(p.done[end]-done)
 	next = end
-	for j := from; j < end; j++ {
+	far := math.Inf(1)
+	if age > 0 {
+		far = age + p.most
+	}
+	if p.ages[end] > far && from < end {
+		cost = math.Inf(1)
+	}
+	for j := from; j < end && (p.ages[j] <= far || j == from && math.IsInf(cost, 1)); j++ {
 		if c := p.price*(1-done) + p.area[j] - area - done*(p.ages[j]-age) + p.cost[j]; c < cost {
 			cost, next = c, j
 		}
@@ -114,12 +128,6 @@ func (p *Plan) at(age float64) (done, area float64) {
 		}
 	}
 	return p.done[len(p.done)-1], p.area[len(p.area)-1]
-}
-
-// toCome is the probability that a call which had nothing at an age has a voicemail by the deadline.
-func (p *Plan) toCome(age float64) float64 {
-	done, _ := p.at(age)
-	return (p.done[len(p.done)-1] - done) / max(1-done, 1e-9)
 }
 
 // looks lists the ages, in seconds, at which a call that leaves nothing is asked for.

@@ -272,9 +272,20 @@ func TestLessons(t *testing.T) {
 		{"over the budget", History{EndedAt: ended}, Answer{Err: &Trouble{Kind: Limited}, Asked: at(time.Minute)}, true, Lesson{}},
 		{"a final no", History{EndedAt: ended}, Answer{Err: no, Asked: at(time.Minute)}, true, Lesson{First: true}},
 	} {
-		if got := lesson(row.h, row.a, row.transcription); got != row.want {
+		if got := lesson(row.h, row.a, nil, row.transcription); got != row.want {
 			t.Errorf("%s: got %+v, want %+v", row.name, got, row.want)
 		}
+	}
+}
+
+// An account whose voicemails never get a text is planned by its recordings.
+func TestVoicemailsWithoutTextTeachToo(t *testing.T) {
+	at := func(d time.Duration) time.Time { return ended.Add(d) }
+	h := History{EndedAt: ended, LookedAt: at(9 * time.Minute), SeenAt: at(40 * time.Second), Recordings: found.Recordings}
+	a := Answer{Voicemail: found, Asked: at(11 * time.Minute), At: at(11 * time.Minute)}
+	o := Decide(aCall, h, a, Account{Transcription: true}, policy)
+	if got, want := lesson(h, a, o, true), (Lesson{Found: true, To: 40 * time.Second}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
@@ -301,6 +312,9 @@ func TestPlannedCallsKeepTheBounds(t *testing.T) {
 					break
 				}
 				next := o.(Later)
+				if p.Outlook.Bound && next.Class != ClassLast && next.At.Sub(a.At) > p.Max || p.Outlook.Bound != (l.Calls == .01) {
+					t.Fatalf("bound by wait.max: %v; request %d at %s, the next at %s", p.Outlook.Bound, n, at.Sub(ended), next.At.Sub(ended))
+				}
 				if !next.At.After(a.At) || n > 12 {
 					t.Fatalf("request %d at %s, the next at %s", n, at.Sub(ended), next.At.Sub(ended))
 				}

@@ -49,14 +49,15 @@ func (p Policy) look(plan *Plan, c Call, h History, now, since time.Time, until 
 	}
 	looked, age := max(h.LookedAt.Sub(since), 0), now.Sub(since)
 	next, last := plan.next(looked.Seconds(), age.Seconds())
-	if gap := seconds(next) - age; gap > p.Max && p.Outlook.Price <= lowestPrice && plan.toCome(age.Seconds()) > worthless {
-		return now.Add(p.Max), false
-	}
 	if last {
 		return since.Add(until + spread(until/100, c.Key(), h.Requests)), true
 	}
 	at = since.Add(seconds(next))
-	return at.Add(spread(at.Sub(now)/50, c.Key(), h.Requests)), false
+	at = at.Add(spread(at.Sub(now)/50, c.Key(), h.Requests))
+	if most := now.Add(p.Max); p.Outlook.Bound && at.After(most) {
+		at = most
+	}
+	return at, false
 }
 
 // outlasted says whether trouble of the account has lasted too long for a call that stands in its line: since the call's own first trouble, or
@@ -65,11 +66,16 @@ func (p Policy) outlasted(d Delivery) bool {
 	if d.Down.IsZero() {
 		return false
 	}
-	since := d.History.TroubleSince
-	if since.IsZero() {
-		if since = d.Queued; since.Before(d.Down) {
-			since = d.Down
-		}
+	h := d.History
+	waits := d.Queued // since when the clock may have stood still
+	since := h.TroubleSince
+	switch {
+	case since.IsZero() && waits.Before(d.Down):
+		since = d.Down
+	case since.IsZero():
+		since = waits
+	case waits.Before(d.Down):
+		since = since.Add(d.Down.Sub(waits))
 	}
 	return d.Now.Sub(since) >= p.GiveUpAfter
 }

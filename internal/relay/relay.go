@@ -47,12 +47,12 @@ type Purse interface {
 	Spend() bool
 	// Answered, Refused, Paused, Limited and Troubled tell the purse what the API said of the account: it serves, it refuses the credentials,
 	// it wants nothing before a time, it is over its budget (pause over 0: for so long), it is in trouble (news: with a call that was in none
-	// before).
+	// before). probe: the request was a probe of a closed account.
 	Answered()
-	Refused()
+	Refused(probe bool)
 	Paused(until time.Time)
 	Limited(pause time.Duration)
-	Troubled(news bool)
+	Troubled(probe, news bool)
 }
 
 // A Forecast learns about an account's voicemails and says how its calls are planned.
@@ -73,6 +73,7 @@ type Delivery struct {
 	Deliveries uint64    // how often it was handed out, this time included
 	Granted    bool      // a seat and a request of the budget are held for it
 	Probe      bool      // it is the one call that tries whether a closed account works again
+	Closed     bool      // not granted: its account is not to be asked now
 	Reopens    time.Time // not granted: when its account is next asked, if that is known
 	Down       time.Time // since when its account's API is down; zero when it is not
 	Now        time.Time
@@ -176,38 +177,44 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, context.Cause(ctx)
 	}
-	tell(acct.Purse, a, v.history)
+	tell(acct.Purse, a, v.history, d.Probe)
+	o := v.decide(a)
 	if acct.Forecast != nil {
-		if l := lesson(v.history, a, acct.Transcription); l != (Lesson{}) {
+		if l := lesson(v.history, a, o, acct.Transcription); l != (Lesson{}) {
 			acct.Forecast.Learn(c.Bot, l)
 		}
 	}
-	return v.decide(a), nil
+	return o, nil
 }
 
-// Moot says whether a call at the head of a closed account's line is to be handled all the same, though it cannot be asked for: its recording was
-// seen, and is told in time; it was turned away, and makes room for such until the account opens; or it waits for an API that has been down for
-// too long.
+// overdue is how long past its deadline a call whose recording was seen still waits for the budget of one more request.
+const overdue = time.Minute
+
+// Moot says whether a call at the head of a line is to be handled though it cannot be asked for: its recording was seen, and is told in time; it was
+// turned away, and makes room for such until its closed account opens; or it waits for an API that has been down for too long.
 func (r *Relay) Moot(d Delivery) bool {
+	h := d.History
 	switch {
-	case d.History.Seen():
-		return true
-	case d.History.Turned:
+	case h.Seen():
+		return d.Closed || d.Now.Sub(h.SeenAt) >= r.Policy.TranscriptFor+overdue
+	case !d.Closed:
+		return false
+	case h.Turned:
 		return d.Reopens.After(d.Now)
 	}
 	return r.Policy.outlasted(d)
 }
 
 // tell passes on what an answer to a call with this history says of the account as a whole.
-func tell(p Purse, a Answer, h History) {
+func tell(p Purse, a Answer, h History, probe bool) {
 	var t *Trouble
 	switch {
 	case a.Err == nil:
 		p.Answered()
 	case !errors.As(a.Err, &t):
-		p.Troubled(h.Troubles == 0)
+		p.Troubled(probe, h.Troubles == 0)
 	case t.Kind == Refused:
-		p.Refused()
+		p.Refused(probe)
 	case t.Kind == Limited:
 		p.Limited(t.RetryAfter)
 	case t.RetryAfter > 0:
@@ -215,6 +222,6 @@ func tell(p Purse, a Answer, h History) {
 	case t.Kind == Rejected: // it looked at the call: the credentials are good. A 5xx or a proxy's page says nothing about them
 		p.Answered()
 	default:
-		p.Troubled(h.Troubles == 0)
+		p.Troubled(probe, h.Troubles == 0)
 	}
 }

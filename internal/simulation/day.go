@@ -19,6 +19,7 @@ type Day struct {
 	Share  float64         // of calls that leave a voicemail
 	Media  Lag             // from hang-up to the recording
 	Text   Lag             // from the recording to its text
+	Mute   bool            // no text is asked for: a voicemail is there with its recording
 	Limit  int             // requests in any 60 s; 0: no limit
 	Others float64         // requests a minute that other programs spend of it
 	Seed   uint64
@@ -95,7 +96,9 @@ func (d Day) left() []left {
 	for i := range ls {
 		ls[i].any = r.Float64() < d.Share
 		ls[i].media = d.Media.draw(r)
-		ls[i].text = ls[i].media + d.Text.draw(r)
+		if ls[i].text = ls[i].media + d.Text.draw(r); d.Mute {
+			ls[i].text = ls[i].media
+		}
 	}
 	return ls
 }

@@ -22,7 +22,7 @@ func Planner(d Day, name string, floor float64) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	account := relay.Account{Name: "simulated", Transcription: true, Source: source{w}, Purse: w.purse}
+	account := relay.Account{Name: "simulated", Transcription: !d.Mute, Source: source{w}, Purse: w.purse}
 	if d.Limit > 0 {
 		account.Forecast = f
 	}
@@ -35,7 +35,7 @@ func Planner(d Day, name string, floor float64) (Result, error) {
 		}
 		switch o := o.(type) {
 		case *relay.Verdict:
-			w.told(call, w.now, o.Kind == relay.KindReady && o.TranscriptStatus == relay.TranscriptCompleted)
+			w.told(call, w.now, o.Kind == relay.KindReady && o.TranscriptStatus != relay.TranscriptTimedOut)
 		case relay.Later:
 			if o.Fresh {
 				f.Arrived()

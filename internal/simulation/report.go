@@ -37,7 +37,7 @@ func Play(d Day, equal bool) (Report, error) {
 		r.Results = append(r.Results, res)
 	}
 	fixed := r.Results[len(r.Results)-1]
-	if equal && planner.Requests > fixed.Requests && planner.WithinFiveMinutes < fixed.WithinFiveMinutes+.05 { // else the fixed one has collapsed
+	if equal && planner.Voicemails > 0 && planner.Requests > fixed.Requests && planner.WithinFiveMinutes < fixed.WithinFiveMinutes+.05 { // else the fixed one has collapsed
 		res, err := asCheap(d, fixed.Requests)
 		if err != nil {
 			return Report{}, err
@@ -48,8 +48,10 @@ func Play(d Day, equal bool) (Report, error) {
 	return r, nil
 }
 
-// asCheap plays the planner at the lowest price at which it makes no more than so many requests.
+// asCheap plays the planner at the lowest price at which it makes no more than so many requests. The fixed schedule has six minutes between its
+// last two, so wait.max is left out of it.
 func asCheap(d Day, requests int) (Result, error) {
+	d.Policy.Max = d.Policy.RecordingFor
 	low, high := 1.0, 4.0
 	var best Result
 	for range 5 {
@@ -76,17 +78,27 @@ func answer(d Day, p Result) (string, bool) {
 	if d.Limit == 0 {
 		budget = "No limit"
 	}
+	cure := "raise the limit, or announce fewer calls (the hint voicemail: false costs nothing)"
+	if p.PeakUrgent <= max(d.Limit, 1) { // never more than a minute's worth stood in line for early requests
+		cure = "it is not the budget that is short: look at when media comes, and at wait.first and wait.max"
+	}
+	missed := ""
+	if p.Missed > 0 {
+		missed = fmt.Sprintf(" %d voicemails came too late and were missed: raise wait.recording_for and wait.transcript_for.", p.Missed)
+	}
 	switch {
 	case p.Unasked > 0:
-		return fmt.Sprintf("No: with %s, %d calls were still waiting for their verdict %s after the last call; raise the limit, or announce fewer calls (the hint voicemail: false costs nothing).", budget, p.Unasked, patience), false
-	case p.WithinFiveMinutes < .95 && p.Voicemails > 0:
-		return fmt.Sprintf("Not quite: with %s every voicemail is told in the end, but only %.0f%% within five minutes of being there, and the last verdict comes %s after the last call; raise the limit, or announce fewer calls (the hint voicemail: false costs nothing).",
-			budget, 100*p.WithinFiveMinutes, p.Drained), false
-	case p.Drained > Seconds((30 * time.Minute).Seconds()):
+		return fmt.Sprintf("No: with %s, %d calls were still waiting for their verdict %.0f hours after the last call; %s.", budget, p.Unasked, patience.Hours(), cure) + missed, false
+	case p.Voicemails == 0:
+		return fmt.Sprintf("Nothing was left: with %s every call is told absent, the last %s after the last call, at %.1f requests a call.", budget, p.Drained, p.RequestsPerCall), true
+	case p.WithinFiveMinutes < .95:
+		return fmt.Sprintf("Not quite: with %s only %.0f%% of the voicemails are told within five minutes of being there, and the last verdict comes %s after the last call; %s.",
+			budget, 100*p.WithinFiveMinutes, p.Drained, cure) + missed, false
+	case p.Drained > Seconds((30*time.Minute + d.Policy.RecordingFor).Seconds()):
 		return fmt.Sprintf("Yes for voicemails: with %s half of them are told within %s of being there, and 95%% within %s; but that a call left none is certain only later, the last time %s after the last call.",
-			budget, p.DelayMedian, p.Delay95, p.Drained), true
+			budget, p.DelayMedian, p.Delay95, p.Drained) + missed, p.Missed == 0
 	}
-	return fmt.Sprintf("Yes: with %s half of the voicemails are told within %s of being there, and 95%% within %s, at %.1f requests a call.", budget, p.DelayMedian, p.Delay95, p.RequestsPerCall), true
+	return fmt.Sprintf("Yes: with %s half of the voicemails are told within %s of being there, and 95%% within %s, at %.1f requests a call.", budget, p.DelayMedian, p.Delay95, p.RequestsPerCall) + missed, p.Missed == 0
 }
 
 // String writes seconds for people.

@@ -38,8 +38,8 @@ func plan(t *testing.T, d Day) Result {
 func TestFewCallsAreToldSoon(t *testing.T) {
 	for seed := range uint64(2) {
 		r := plan(t, day(seed+1, Stretch{24, 100}))
-		if r.DelayMedian > 10 || r.Delay95 > 60 || r.RequestsPerCall > 5 {
-			t.Errorf("seed %d: delay %s in the middle and %s at 95 %%, %.2f requests a call; want at most 10 s, a minute, 5", seed+1, r.DelayMedian, r.Delay95, r.RequestsPerCall)
+		if r.DelayMedian > 10 || r.Delay95 > 60 || r.RequestsPerCall > 7 {
+			t.Errorf("seed %d: delay %s in the middle and %s at 95 %%, %.2f requests a call; want at most 10 s, a minute, 7", seed+1, r.DelayMedian, r.Delay95, r.RequestsPerCall)
 		}
 	}
 }
@@ -138,7 +138,10 @@ func TestAnswers(t *testing.T) {
 	}{
 		{Result{Voicemails: 10, WithinFiveMinutes: 1, DelayMedian: 9, Delay95: 30, RequestsPerCall: 4}, "Yes: with 60 requests a minute half of the voicemails are told within 9s of being there, and 95% within 30s, at 4.0 requests a call.", true},
 		{Result{Voicemails: 10, WithinFiveMinutes: .99, DelayMedian: 100, Delay95: 200, Drained: 7200}, "Yes for voicemails", true},
-		{Result{Voicemails: 10, WithinFiveMinutes: .5, Drained: 7200}, "Not quite", false},
+		{Result{Voicemails: 10, WithinFiveMinutes: .5, Drained: 7200, PeakUrgent: 500}, "Not quite: with 60 requests a minute only 50% of the voicemails are told within five minutes of being there, and the last verdict comes 120 min after the last call; raise the limit", false},
+		{Result{Voicemails: 10, WithinFiveMinutes: .5, Drained: 7200}, "Not quite: with 60 requests a minute only 50% of the voicemails are told within five minutes of being there, and the last verdict comes 120 min after the last call; it is not the budget that is short", false},
+		{Result{Voicemails: 10, Missed: 2, WithinFiveMinutes: 1, DelayMedian: 9, Delay95: 30, RequestsPerCall: 4}, "Yes: with 60 requests a minute half of the voicemails are told within 9s of being there, and 95% within 30s, at 4.0 requests a call. 2 voicemails came too late and were missed", false},
+		{Result{RequestsPerCall: 4}, "Nothing was left", true},
 		{Result{Voicemails: 10, WithinFiveMinutes: 1, Unasked: 3}, "No: with 60 requests a minute, 3 calls", false},
 	} {
 		got, ok := answer(Day{Limit: 60}, row.r)

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"container/heap"
+	"math"
 	"time"
 
 	"voicemail-relay/internal/budget"
@@ -47,7 +48,9 @@ func (w *world) play() {
 	for w.events.Len() > 0 {
 		e := heap.Pop(&w.events).(event)
 		if e.at > end {
-			w.Unasked++
+			if !e.idle {
+				w.Unasked++
+			}
 			continue
 		}
 		w.now = e.at
@@ -93,7 +96,7 @@ func (w *world) wake(d time.Duration) {
 		return
 	}
 	w.woken = at
-	w.at(at, func() {})
+	heap.Push(&w.events, event{at: at, order: math.MaxInt, idle: true, do: func() {}})
 }
 
 func (w *world) waiting() (n int) {
@@ -145,6 +148,7 @@ func (w *world) api(call int) relay.Answer {
 type event struct {
 	at    time.Duration
 	order int
+	idle  bool // nothing happens to a call
 	do    func()
 }
 
