@@ -120,8 +120,7 @@ type teller struct {
 	told     bool
 
 	beaten time.Time // when another replica was quicker
-	won    time.Time // when it last had a token
-	streak int       // how many since the bucket was full
+	losses int       // since it had a token
 	rest   time.Time // not to try before: the lot was so
 	drawn  uint64    // for this revision
 }
@@ -129,19 +128,16 @@ type teller struct {
 // rivalry is how long another replica that was quicker is reckoned with.
 const rivalry = 10 * time.Second
 
-// draw has lots drawn for the next token, within a quarter of the time that one takes, while there may be rivals: another was quicker, or this
-// one has had more than a burst and would not notice. Else the replica nearest to the server would have all tokens, and the calls in the hands of
-// the others would wait as long as the load lasts. It costs nothing, since tokens gather meanwhile.
+// draw has lots drawn for a token that has to be waited for: who tries for it first, within a quarter of the time that one takes, and sooner the
+// more often another was quicker. Else the replica nearest to the server would have all tokens, and the calls in the hands of the others would wait
+// as long as the load lasts. It costs nothing, since tokens gather meanwhile.
 func (t *teller) draw(q pot, batch int, now time.Time) {
-	burst := t.p.pace.burst
-	if now.Sub(t.won) > rivalry || q.Tokens >= burst {
-		t.streak = 0
-	}
-	if t.drawn == t.revision || now.Sub(t.beaten) >= rivalry && float64(t.streak) <= burst {
+	if t.drawn == t.revision || q.Tokens >= 1 && now.Sub(t.beaten) >= rivalry {
 		return
 	}
 	every := float64(batch) * float64(time.Second) / (t.p.pace.rate * q.Pace)
-	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(rand.Float64()*min(every/4, float64(time.Second))))
+	longest := min(every/4, float64(time.Second)) / float64(1+t.losses)
+	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(rand.Float64()*longest))
 }
 
 // round does what is wanted, and returns how long to wait if nothing else is.
@@ -190,7 +186,7 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		switch err := t.write(ctx, q, now); {
 		case err == nil:
 			if n > 0 {
-				t.won, t.streak = now, t.streak+n
+				t.losses = 0
 			}
 			t.adopt(n, len(news))
 			return lookEvery, nil
@@ -198,7 +194,7 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 			t.known = false // what was taken is spent, whether it was stored or not
 			return 0, err
 		}
-		t.known, t.beaten = false, now
+		t.known, t.beaten, t.losses = false, now, t.losses+1
 		select {
 		case <-time.After(time.Duration(rand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // not all at once again
 		case <-ctx.Done():

@@ -26,8 +26,15 @@ type memory struct {
 
 var errLost = errors.New("no answer")
 
+// away is how long a way takes now.
+func (m *memory) away() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.travel
+}
+
 func (m *memory) Read(context.Context, string) ([]byte, uint64, time.Time, error) {
-	<-time.After(m.travel)
+	<-time.After(m.away())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
@@ -39,7 +46,7 @@ func (m *memory) Read(context.Context, string) ([]byte, uint64, time.Time, error
 }
 
 func (m *memory) Write(_ context.Context, _ string, value []byte, revision uint64) (uint64, error) {
-	<-time.After(m.travel)
+	<-time.After(m.away())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
@@ -616,7 +623,7 @@ func TestSlowAccountsLeaveOthersTheirOwnSeats(t *testing.T) {
 		t.Error("an account's own seat that is free again wakes nobody")
 	}
 	a.Give()
-	if !c.TryTake() || !c.TryTake() {
+	if own, given := c.TryTake(), c.TryTake(); !own || !given {
 		t.Error("the third account cannot have its own seat, and one that was given back")
 	}
 	for range 4 { // all are given back, and nobody has one too many
@@ -635,21 +642,30 @@ func TestRecordOutOfReachIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		m := &memory{travel: time.Millisecond, fails: func() error { return errLost }}
+		var mu sync.Mutex
 		var told []string
 		p, err := New(Config{Limit: 60, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute,
-			OnRecord: func(err error) { told = append(told, fmt.Sprint(err)) }})
+			OnRecord: func(err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, fmt.Sprint(err))
+			}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		go p.Run(ctx, m) // ends with ctx
 		_, _, _ = p.Acquire()
 		pass(9 * time.Second)
+		mu.Lock()
 		early := len(told)
+		mu.Unlock()
 		pass(time.Minute)
 		m.mu.Lock()
 		m.fails = nil
 		m.mu.Unlock()
 		pass(10 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		if got := fmt.Sprint(told); early != 0 || got != "[no answer <nil>]" {
 			t.Errorf("told %s, want once after ten seconds, and once when it is back", got)
 		}
