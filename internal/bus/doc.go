@@ -34,7 +34,7 @@
 //   - TestSimulation (cmd/voicemail-relay) drives the code that ships, one or two relays between a real server and the API's emulator, in
 //     virtual time through a day of the faults above, by seed: it dies before, within and after each kind of write, which is where side
 //     effects are. Then all is mended, and it has to drain. Each session's verdicts are held to what had to become of it; every event to
-//     its schema, logs and metrics to holding no secret, requests to the budget of each relay. One seed takes some 30 s:
+//     its schema, logs and metrics to holding no secret, requests to the one budget of all relays. One seed takes some 30 s:
 //     go test ./cmd/voicemail-relay -run TestSimulation -sim.first 1 -sim.seeds 200 -timeout 0.
 //     The seed decides the weather, not the order in which goroutines run: a failing seed fails often, not always.
 //   - TestKilledRelaysLoseNothing and its neighbours do it with real processes and sockets; -storm.rounds 50 -storm.calls 20000 is the long
