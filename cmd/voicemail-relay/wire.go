@@ -157,8 +157,11 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	if s.SmartAssist.BaseURL != "" {
 		accounts = append(accounts[:len(accounts):len(accounts)], s.SmartAssist)
 	}
-	own := ownSeats(s.Calls.Concurrency, len(accounts))
-	seats := budget.NewSeats(s.Calls.Concurrency - own*len(accounts))
+	own, all := ownSeats(s.Calls.Concurrency, len(accounts)), s.Calls.Concurrency
+	for _, a := range accounts {
+		all -= min(own, a.Concurrency)
+	}
+	seats := budget.NewSeats(all)
 	for _, a := range accounts {
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
@@ -170,9 +173,13 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
 		first := min(time.Second, s.Retry.Max)
+		var tellRecord func(error)
+		if a.RateLimit > 0 { // the others go on without it
+			tellRecord = func(err error) { d.bus.Report("the budget of account "+a.Name, err) }
+		}
 		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency), Key: "purse." + relay.Token(a.Name),
 			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name),
-			OnRecord: func(err error) { d.bus.Report("the budget of account "+a.Name, err) }})
+			OnRecord: tellRecord})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}

@@ -45,6 +45,7 @@ func (p *Purse) Troubled(probe, news bool) {
 // shut closes the account but for a probe, or, when that has failed, dates the next one.
 func (p *Purse) shut(s State, probe bool) {
 	switch {
+	case p.probing && !probe: // what was under way before says nothing about the probe that is out
 	case p.state != s:
 		p.delay = p.cfg.ProbeFirst
 		p.probing = false
@@ -85,8 +86,7 @@ func (p *Purse) Limited(pause time.Duration) {
 		until = now.Truncate(window).Add(window)
 	}
 	p.trouble = 0
-	if p.state == Down { // it is there
-		p.probing = false
+	if p.state == Down && !p.probing { // it is there
 		p.state = Open
 	}
 	p.advance(now)

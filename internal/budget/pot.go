@@ -21,9 +21,16 @@ type pace struct {
 }
 
 func paceOf(limit int) pace {
-	burst := max(1, limit/20)
-	return pace{burst: float64(burst), rate: float64(limit-burst+1) / kept.Seconds()}
+	burst := float64(max(1, limit/20))
+	if limit >= 20 {
+		burst += gathers
+	}
+	return pace{burst: burst, rate: (float64(limit) - burst + 1) / kept.Seconds()}
 }
+
+// gathers is the part of a token that gathers while replicas draw lots for the next (see draw): a burst of one token would be full at once. Limits
+// so small that this part is dear go without.
+const gathers = 0.25
 
 // How an account slows down when others spend its budget too, and recovers: additive increase, multiplicative decrease (Chiu and Jain, Computer
 // Networks and ISDN Systems 17, 1989).
@@ -36,7 +43,8 @@ const (
 
 // A pot is what an account may spend at one moment of its own time.
 type pot struct {
-	At     float64 `json:"at"` // its time, in seconds since it began
+	Born   string  `json:"born"` // tells it from another one of the account, before somebody deleted the record
+	At     float64 `json:"at"`   // its time, in seconds since it was born
 	Tokens float64 `json:"tokens"`
 	Pace   float64 `json:"pace"`            // part of the limit that is used
 	Pause  float64 `json:"pause,omitempty"` // seconds that nothing is to be asked for

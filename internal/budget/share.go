@@ -2,9 +2,10 @@ package budget
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
+	mrand "math/rand/v2"
 	"time"
 )
 
@@ -118,6 +119,7 @@ type teller struct {
 	at       time.Time // when the pot was so, by this process's clock
 	failing  time.Time // since when the record cannot be reached
 	told     bool
+	asked    bool // it answered in this round
 
 	beaten time.Time // when another replica was quicker
 	losses int       // since it had a token
@@ -137,7 +139,7 @@ func (t *teller) draw(q pot, batch int, now time.Time) {
 	}
 	every := float64(batch) * float64(time.Second) / (t.p.pace.rate * q.Pace)
 	longest := min(every/4, float64(time.Second)) / float64(1+t.losses)
-	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(rand.Float64()*longest))
+	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(mrand.Float64()*longest))
 }
 
 // round does what is wanted, and returns how long to wait if nothing else is.
@@ -155,6 +157,14 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 	if p.cfg.Limit == 0 && active { // another replica may have been told to pause
 		t.known = false
 	}
+	t.asked = false
+	defer func() {
+		if err != nil {
+			p.mu.Lock()
+			p.granted.active = p.granted.active || active
+			p.mu.Unlock()
+		}
+	}()
 	for tries := 0; ; tries++ {
 		if !t.known && (wanted || active || len(news) > 0) {
 			if err := t.read(ctx); err != nil {
@@ -176,8 +186,8 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		if n == 0 && len(news) == 0 {
 			t.adopt(0, 0)
 			switch {
-			case wanted && t.known:
-				return max(q.wait(p.pace), t.rest.Sub(now)), nil
+			case wanted:
+				return max(q.wait(p.pace), t.rest.Sub(now), time.Millisecond), nil
 			case p.cfg.Limit == 0:
 				return lookEvery, nil
 			}
@@ -196,7 +206,7 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		t.known, t.beaten, t.losses = false, now, t.losses+1
 		select {
-		case <-time.After(time.Duration(rand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // not all at once again
+		case <-time.After(time.Duration(mrand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // not all at once again
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
@@ -219,6 +229,7 @@ func (t *teller) report(ctx context.Context, err error) {
 	now := t.p.cfg.Now()
 	switch {
 	case t.p.cfg.OnRecord == nil || ctx.Err() != nil:
+	case err == nil && !t.asked:
 	case err == nil:
 		if t.told {
 			t.p.cfg.OnRecord(nil)
@@ -262,6 +273,7 @@ func (t *teller) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.asked = true
 	now := t.p.cfg.Now()
 	first := t.at.IsZero()
 	if revision == t.revision && !first {
@@ -276,21 +288,24 @@ func (t *teller) read(ctx context.Context) error {
 	var q pot
 	switch {
 	case revision == 0:
+		born := t.pot.Born
 		t.pot = newPot()
-		t.pot.At = here
+		t.pot.Born, t.pot.At = born, here
 		if first { // nobody has spent anything yet, or not that any of ours knows
-			t.pot.Tokens = t.p.pace.burst
+			t.pot.Born, t.pot.Tokens = rand.Text(), t.p.pace.burst
 		}
 	case json.Unmarshal(value, &q) != nil || !q.sane(): // none of ours: begun anew
 		t.pot = newPot()
-		t.pot.At = here
+		t.pot.Born = rand.Text()
+	case first:
+		t.pot = q
+		t.date(ctx, q, stored)
+	case q.Born != t.pot.Born: // the one we knew is gone: how old this one is, nobody can tell
+		t.pot = q
 	default:
 		t.pot = q.after(time.Duration((here-q.At)*float64(time.Second)), t.p.pace)
-		t.pot.Tokens = min(t.pot.Tokens, t.p.pace.burst) // another limit may have been set
-		if first {
-			t.date(ctx, q, stored)
-		}
 	}
+	t.pot.Tokens = min(t.pot.Tokens, t.p.pace.burst) // another limit may have been set
 	return nil
 }
 
@@ -321,6 +336,6 @@ func (t *teller) write(ctx context.Context, q pot, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	t.revision, t.pot, t.at = revision, q, at
+	t.revision, t.pot, t.at, t.asked = revision, q, at, true
 	return nil
 }

@@ -120,7 +120,7 @@ func (s *spenders) replica(ctx context.Context, r Record, skew time.Duration) *P
 func pass(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 func TestReplicasShareOneLimit(t *testing.T) {
-	for _, limit := range []int{6, 60, 120, 3000} {
+	for _, limit := range []int{6, 20, 39, 60, 120, 3000} {
 		for _, replicas := range []int{1, 2, 5} {
 			t.Run(fmt.Sprint(limit, " for ", replicas), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -671,5 +671,86 @@ func TestRecordOutOfReachIsTold(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
+	})
+}
+
+// A record that was deleted, and begun anew by a new process, is another one: nobody may take its age for that of the one before.
+func TestDeletedRecordGivesNothingAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{travel: time.Millisecond}
+		s := &spenders{t: t, limit: 60}
+		old, stopOld := context.WithCancel(t.Context())
+		s.replica(old, m, 0)
+		pass(5 * time.Hour)
+		m.mu.Lock()
+		m.value, m.revision = nil, 0
+		m.mu.Unlock()
+		young, stopYoung := context.WithCancel(t.Context())
+		p := s.replica(young, m, 0)
+		p.Limited(time.Hour)
+		pass(5 * time.Second)
+		before := s.count()
+		pass(50 * time.Minute)
+		if got := s.count() - before; got > 0 {
+			t.Errorf("%d requests within the pause that a new process was told", got)
+		}
+		stopOld()
+		stopYoung()
+		pass(2 * time.Minute)
+	})
+}
+
+func TestTwoThatBeginAtOnceNeedNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{travel: time.Millisecond}
+		ctx, stop := context.WithCancel(t.Context())
+		s := &spenders{t: t, limit: 6000}
+		first := s.replica(ctx, m, 0)
+		pass(time.Minute)
+		stop()
+		pass(2 * time.Minute)
+		ctx, stop = context.WithCancel(t.Context())
+		got := make(chan time.Duration, 2)
+		began := time.Now()
+		for range 2 {
+			p, err := New(first.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go p.Run(ctx, m) // ends with ctx
+			go func() {
+				_, _ = acquire(p, time.Minute)
+				got <- time.Since(began)
+			}()
+		}
+		for range 2 {
+			if d := <-got; d > time.Second {
+				t.Errorf("a process had its first request after %s", d)
+			}
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
+func TestStragglersDoNotMakeASecondProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 100)
+		for range troubled {
+			p.Troubled(false, true)
+		}
+		if ok, probe := acquire(p, time.Hour); !ok || !probe {
+			t.Fatal("no probe")
+		}
+		p.Refused(false)
+		p.Limited(time.Second)
+		pass(time.Hour)
+		if ok, _, _ := p.Acquire(); ok {
+			t.Error("a second probe beside the first")
+		}
+		p.Answered()
+		if ok, probe, _ := p.Acquire(); !ok || probe {
+			t.Error("mended, but still closed")
+		}
 	})
 }

@@ -63,6 +63,8 @@ func (r Records) mend(ctx context.Context, err error) {
 		r.b.mu.Lock()
 		r.b.budget = nil
 		r.b.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // longer than a question may take
+		defer cancel()
 		_, _ = r.b.restore(ctx) // what went wrong shows at the next try
 	}
 }

@@ -3,6 +3,7 @@
 package forecast
 
 import (
+	"crypto/rand"
 	"fmt"
 	"math"
 	"sync"
@@ -26,7 +27,6 @@ type Forecast struct {
 
 	mu    sync.Mutex
 	used  bool   // since the record was last looked at
-	met   bool   // the record was
 	known memory // as the record has it, and since
 	news  memory // what the record is still to be told
 	at    time.Time
@@ -36,7 +36,9 @@ type Forecast struct {
 
 // memory is what is remembered of an account.
 type memory struct {
-	At      float64                     `json:"at"` // its own time in seconds, which everybody moves on by his own clock: see budget
+	Born    string                      `json:"born"`  // tells it from another one, before somebody deleted the record
+	At      float64                     `json:"at"`    // its own time in seconds, which everybody moves on by his own clock: see budget
+	Faded   float64                     `json:"faded"` // its time when what was learned last faded
 	Account relay.Experience            `json:"account"`
 	Bots    map[string]relay.Experience `json:"bots,omitempty"`
 	Calls   float64                     `json:"calls"` // that came, each fading by half in halfLife
@@ -61,7 +63,7 @@ func New(cfg Config) (*Forecast, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Forecast{cfg: cfg, used: true, at: cfg.Now(), known: memory{Bots: map[string]relay.Experience{}}, news: memory{Bots: map[string]relay.Experience{}}}, nil
+	return &Forecast{cfg: cfg, used: true, at: cfg.Now(), known: memory{Born: rand.Text(), Bots: map[string]relay.Experience{}}, news: memory{Bots: map[string]relay.Experience{}}}, nil
 }
 
 // Outlook is what a bot's calls are planned by now.

@@ -191,10 +191,56 @@ func TestClocksThatDifferDoNotDistortTheLoad(t *testing.T) {
 					t.Errorf("with a clock that is wrong by %s, %s reckons with %.2f calls a second, want the 2 that come", skew, name, got)
 				}
 			}
+			c, stopC := skewed(t, m, skew) // a new process knows no better
+			pass(time.Minute)
+			for name, f := range map[string]*Forecast{"the new one": c, "b": b} {
+				if got := f.Snapshot().Calls; got < .9 {
+					t.Errorf("with a new process's clock wrong by %s, %s reckons with %.2f calls a second a minute later", skew, name, got)
+				}
+			}
 			stopA()
 			stopB()
+			stopC()
 		})
 	}
+}
+
+func TestWhatWasLearnedFadesInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &twin{}
+		f, stop := replica(t, m)
+		teach(f, "st-quiet", 200, 40*time.Second)
+		for range 7 * 24 * 6 {
+			f.Outlook("st-1")
+			pass(10 * time.Minute)
+		}
+		sum := 0.0
+		for _, n := range f.known.Bots["st-quiet"].Media {
+			sum += n
+		}
+		if e := f.known.Bots["st-quiet"]; math.Abs(e.Asked-100) > 2 || math.Abs(sum-25) > 2 {
+			t.Errorf("after a week %.1f of 200 calls and %.1f of 50 lags are remembered, want half", e.Asked, sum)
+		}
+		stop()
+	})
+}
+
+func TestDeletedRecordIsWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &twin{}
+		f, stop := replica(t, m)
+		teach(f, "st-1", 60, 40*time.Second)
+		pass(time.Minute)
+		m.mu.Lock()
+		m.value, m.revision = nil, 0
+		m.mu.Unlock()
+		teach(f, "st-1", 4, 40*time.Second)
+		pass(time.Minute)
+		stop()
+		if got := f.known.Account.Asked; math.Abs(got-64) > .1 || !strings.Contains(string(m.value), `"asked":64`) {
+			t.Errorf("%g calls known of, want 64; written: %.60s", got, m.value)
+		}
+	})
 }
 
 func TestNewBotTakesAnOldOnesPlace(t *testing.T) {

@@ -21,8 +21,12 @@ type Record interface {
 	Write(ctx context.Context, key string, value []byte, revision uint64) (uint64, error)
 }
 
-// tellEvery is how often replicas tell each other what they have learned.
-const tellEvery = 10 * time.Second
+// tellEvery is how often replicas tell each other what they have learned, and fadeEvery how often that fades: by one percent, which no rounding
+// swallows.
+const (
+	tellEvery = 10 * time.Second
+	fadeEvery = 2*time.Hour + 30*time.Minute
+)
 
 // Run keeps the record until ctx ends, and tells it then what is new. While the record cannot be reached, the process learns on its own.
 func (f *Forecast) Run(ctx context.Context, r Record) {
@@ -56,7 +60,7 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	value, revision, stored, err := r.Read(ctx, f.cfg.Key)
+	value, revision, _, err := r.Read(ctx, f.cfg.Key)
 	if err != nil {
 		f.mu.Lock()
 		f.used = true
@@ -64,20 +68,20 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 		return
 	}
 	record := memory{}
-	if revision == 0 || json.Unmarshal(value, &record) != nil || !record.sane() {
-		record = memory{}
-	}
+	known := revision > 0 && json.Unmarshal(value, &record) == nil && record.sane()
 	f.mu.Lock()
 	f.advance(f.cfg.Now())
-	here := f.known.At
-	if !f.met && revision > 0 { // nobody knows how old it is; clocks are a guess that is good enough for once
-		here = record.At + min(max(f.cfg.Now().Sub(stored), 0), memoryLife).Seconds()
-	}
 	news := f.news
 	f.news = memory{Bots: map[string]relay.Experience{}}
+	all := f.known // which has the news already
+	all.Bots = maps.Clone(all.Bots)
+	if known {
+		if record.Born == f.known.Born {
+			record.pass(f.known.At - record.At)
+		} // else nobody can tell how old it is: a rate that is too high fades soon
+		all = record.plus(news)
+	}
 	f.mu.Unlock()
-	record.pass(here - record.At)
-	all := record.plus(news)
 	if news.Account != (relay.Experience{}) || news.Calls > 0 {
 		if value, err = json.Marshal(all); err == nil {
 			_, err = r.Write(ctx, f.cfg.Key, value, revision)
@@ -89,7 +93,7 @@ func (f *Forecast) exchange(ctx context.Context, r Record) {
 		f.news, f.used = news.plus(f.news), true
 		return
 	}
-	f.known, f.met = all.plus(f.news), true
+	f.known = all.plus(f.news)
 }
 
 // sane says whether this can be what is remembered; bots that cannot be are left out.
@@ -99,7 +103,7 @@ func (m *memory) sane() bool {
 			delete(m.Bots, bot)
 		}
 	}
-	return m.Calls >= 0 && m.Calls < 1e9 && m.At >= 0 && m.At < 1e12 && m.Account.Sane()
+	return m.Calls >= 0 && m.Calls < 1e9 && m.At >= 0 && m.At < 1e12 && m.Faded >= 0 && m.Faded <= m.At && m.Account.Sane()
 }
 
 // pass lets time pass.
@@ -109,7 +113,11 @@ func (m *memory) pass(seconds float64) {
 	}
 	m.At += seconds
 	m.Calls *= faded(seconds, halfLife)
-	by := faded(seconds, memoryLife)
+	if m.At-m.Faded < fadeEvery.Seconds() {
+		return
+	}
+	by := faded(m.At-m.Faded, memoryLife)
+	m.Faded = m.At
 	m.Account = m.Account.Faded(by)
 	for bot, e := range m.Bots {
 		m.Bots[bot] = e.Faded(by)
@@ -118,7 +126,7 @@ func (m *memory) pass(seconds float64) {
 
 // plus returns what is remembered and what is new together.
 func (m memory) plus(news memory) memory {
-	all := memory{At: m.At, Account: m.Account.Plus(news.Account), Calls: m.Calls + news.Calls, Bots: map[string]relay.Experience{}}
+	all := memory{Born: m.Born, At: m.At, Faded: m.Faded, Account: m.Account.Plus(news.Account), Calls: m.Calls + news.Calls, Bots: map[string]relay.Experience{}}
 	maps.Copy(all.Bots, m.Bots)
 	for bot, e := range news.Bots {
 		all.Bots[bot] = all.Bots[bot].Plus(e)

@@ -78,6 +78,10 @@ func (v verdicts) decide(a Answer) Outcome {
 // troubled decides after an answer that says nothing about the call.
 func (v verdicts) troubled(a Answer) Outcome {
 	v.history = v.history.troubled(a)
+	// A pause that the account wants is not the call's trouble; but a call that brings one each time is not to live for ever by that.
+	if since := v.history.TroubleSince.Add(retryAfter(a.Err)); since.Before(v.history.FirstSeen.Add(v.policy.GiveUpAfter)) {
+		v.history.TroubleSince = since
+	}
 	h := v.history
 	at := v.policy.nextTry(v.call.Key(), h.Troubles, a.At)
 	if p := a.At.Add(retryAfter(a.Err)); at.Before(p) {
@@ -114,9 +118,13 @@ func (v verdicts) unasked(d Delivery) Outcome {
 		}
 		return v.later(at, h, "account closed")
 	}
-	at, last := v.policy.lookForText(v.call, h, now)
-	if last && !at.After(now) {
+	deadline := v.deadline()
+	if !now.Before(deadline) {
 		return v.ready(now)
+	}
+	at := deadline
+	if d.Reopens.After(now) {
+		at = earlier(d.Reopens, at)
 	}
 	return v.later(at, h, "account closed")
 }

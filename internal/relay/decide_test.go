@@ -175,7 +175,7 @@ func TestPolicyKeepsItsBounds(t *testing.T) {
 
 // A call that is paused again and again is in no trouble of its own.
 func TestPausesAreNoTrouble(t *testing.T) {
-	h := History{EndedAt: ended}
+	h := History{EndedAt: ended, FirstSeen: ended}
 	now := ended
 	for n := range 40 {
 		o := Decide(aCall, h, Answer{Err: &Trouble{Kind: Limited, Result: "limited", Status: 429, RetryAfter: time.Hour, Text: "HTTP 429"}, Asked: now, At: now, Requests: 1}, Account{}, policy)
@@ -184,6 +184,17 @@ func TestPausesAreNoTrouble(t *testing.T) {
 			t.Fatalf("%s after %d pauses of an hour", said(o), n+1)
 		}
 		now, h = l.At, l.History.resumed(Delivery{Line: true, Queued: l.At, Now: l.At})
+	}
+	for n := 0; ; n++ { // but one that brings a pause each time ends
+		o := Decide(aCall, h, Answer{Err: &Trouble{Result: "error", Status: 503, RetryAfter: time.Hour, Text: "HTTP 503"}, Asked: now, At: now, Requests: 1}, Account{}, policy)
+		l, ok := o.(Later)
+		if !ok {
+			break
+		}
+		if n > 40 {
+			t.Fatal("it never ends")
+		}
+		now, h = l.At, l.History
 	}
 }
 
@@ -203,6 +214,7 @@ func TestTroubleOfAnAccountThatIsDown(t *testing.T) {
 		{"not down", History{TroubleSince: ended}, Delivery{Queued: ended, Now: down}, false},
 	} {
 		r.d.History = r.h
+		r.d.Line = true
 		if got := policy.outlasted(r.d); got != r.want {
 			t.Errorf("%s: outlasted %v, want %v", r.name, got, r.want)
 		}

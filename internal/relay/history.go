@@ -24,7 +24,7 @@ type History struct {
 
 	Troubles     int       `json:"troubles,omitzero"`     // troubled answers since the last good one
 	TroubleSince time.Time `json:"troubleSince,omitzero"` // moved on by the time that the call could not be asked for
-	StillSince   time.Time `json:"stillSince,omitzero"`   // its account refused or wanted a pause: the clock of give_up_after may stand still from here
+	StillSince   time.Time `json:"stillSince,omitzero"`   // its account refused: the clock of give_up_after may stand still from here
 	Turned       bool      `json:"turned,omitzero"`       // it was its turn, and the account was over its budget: it goes first when that is over
 
 	Asks []Ask `json:"asks,omitempty"` // the latest, in their order
@@ -47,17 +47,21 @@ func (h History) Seen() bool { return !h.SeenAt.IsZero() }
 // behind a closed account), and since the account refused it if this is the probe that tries again: a call that is refused while others are served
 // is in trouble of its own. It runs while the API is down: that is trouble.
 func (h History) resumed(d Delivery) History {
-	if h.TroubleSince.IsZero() || !d.Down.IsZero() {
+	if h.TroubleSince.IsZero() {
 		return h
 	}
 	from := d.Now
 	if d.Line && !d.Queued.IsZero() && d.Queued.Before(from) {
 		from = d.Queued
 	}
-	if d.Probe && !h.StillSince.IsZero() && h.StillSince.Before(from) {
+	if d.Probe && d.Down.IsZero() && !h.StillSince.IsZero() && h.StillSince.Before(from) {
 		from = h.StillSince
 	}
-	h.TroubleSince = h.TroubleSince.Add(d.Now.Sub(from))
+	until := d.Now
+	if !d.Down.IsZero() && d.Down.Before(until) {
+		until = d.Down
+	}
+	h.TroubleSince = h.TroubleSince.Add(max(0, until.Sub(from)))
 	h.StillSince = time.Time{}
 	return h
 }
@@ -80,12 +84,10 @@ func (h History) troubled(a Answer) History {
 	if h.TroubleSince.IsZero() {
 		h.TroubleSince = a.Asked
 	}
-	h.TroubleSince = h.TroubleSince.Add(retryAfter(a.Err)) // a pause that the account wants is not the call's trouble
-	kind := kindOf(a.Err)
-	if kind == Refused || kind == Limited || retryAfter(a.Err) > 0 {
+	if kindOf(a.Err) == Refused {
 		h.StillSince = a.At
 	}
-	h.Turned = kind == Limited
+	h.Turned = kindOf(a.Err) == Limited
 	return h
 }
 

@@ -57,7 +57,7 @@ func (p Policy) Plan(account, bot Experience, l Load) Outlook {
 		all, _ := curve.plan(price).requests()
 		return all*l.Calls <= spendable*l.Budget
 	}
-	if o.Bound = p.RecordingFor/max(p.Max, 1) < planSteps/2 && suffices(floor); o.Bound {
+	if o.Bound = curve.fits(p.Max) && suffices(floor); o.Bound {
 		o.Price = floor
 	} else { // the budget does not allow for wait.max
 		curve = p.media(account, 0)
@@ -87,7 +87,9 @@ func (p Policy) Plan(account, bot Experience, l Load) Outlook {
 	}
 	o.Media = p.media(e, late).within(most).plan(o.Price)
 	o.Left = newCurve(1, e.Media.plus(guessedMedia), p.First, p.RecordingFor, late).within(most).plan(o.Price)
-	o.Text = newCurve(min(1, (e.Worded+guessedBare)/(e.Bare+guessedBare)), e.Text.plus(guessedText), 0, p.TranscriptFor, 0).within(most).plan(o.Price)
+	text := newCurve(min(1, (e.Worded+guessedBare)/(e.Bare+guessedBare)), e.Text.plus(guessedText), 0, p.TranscriptFor, 0).within(most)
+	text.seen = true
+	o.Text = text.plan(o.Price)
 	return o
 }
 

@@ -41,6 +41,7 @@ type curve struct {
 	area []float64 // its integral up to each age
 	late float64   // by how much the look at the deadline comes late, in seconds: the budget is short
 	most float64   // between two looks, in seconds: wait.max, where the budget allows
+	seen bool      // there was a look at age 0
 }
 
 // planSteps is how fine the grid of ages is: each is 3 to 6 % above the one before.
@@ -71,6 +72,12 @@ func (c curve) within(most time.Duration) curve {
 	return c
 }
 
+// fits says whether so much time between two looks can be told on the grid.
+func (c curve) fits(most time.Duration) bool {
+	end := len(c.ages) - 1
+	return c.ages[end]-c.ages[end-1] <= most.Seconds()
+}
+
 // plan finds the looks of least cost.
 func (c curve) plan(price float64) *Plan {
 	p := &Plan{curve: c, price: price, cost: make([]float64, planSteps), follow: make([]int, planSteps)}
@@ -86,7 +93,7 @@ func (p *Plan) best(done, area, age float64, from int) (cost float64, next int) 
 	cost = p.price*(1-done) + p.area[end] - area - done*(p.ages[end]-age) + p.late*(p.done[end]-done)
 	next = end
 	far := math.Inf(1)
-	if age > 0 {
+	if age > 0 || p.seen {
 		far = age + p.most
 	}
 	if p.ages[end] > far && from < end {

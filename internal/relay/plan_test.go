@@ -289,6 +289,29 @@ func TestVoicemailsWithoutTextTeachToo(t *testing.T) {
 	}
 }
 
+func TestTextIsAskedForWithinWaitMax(t *testing.T) {
+	for _, most := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute} {
+		p := policy
+		p.Max = most
+		p.Outlook = p.Plan(learned(1000, .15, 40*time.Second, .6, 20*time.Second, time.Minute, 10*time.Minute), Experience{}, Load{Calls: .001, Budget: 1})
+		if !p.Outlook.Bound {
+			t.Fatalf("wait.max %s: not bound, though hardly any call comes", most)
+		}
+		now := ended.Add(time.Minute)
+		h := History{EndedAt: ended}
+		for n := 0; ; n++ {
+			o, ok := Decide(aCall, h, Answer{Voicemail: found, Asked: now, At: now, Requests: 1}, Account{Transcription: true}, p).(Later)
+			if !ok {
+				break
+			}
+			if gap := o.At.Sub(now); gap > most+p.TranscriptFor/100 || gap <= 0 || n > 100 {
+				t.Fatalf("wait.max %s: request %d follows after %s", most, n, gap)
+			}
+			now, h = o.At, o.History
+		}
+	}
+}
+
 // Whatever is planned, a call that had nothing is absent only by a request made at recording_for or later, and wait.first holds.
 func TestPlannedCallsKeepTheBounds(t *testing.T) {
 	e := learned(1000, .15, 40*time.Second, .6, 20*time.Second, time.Minute, 10*time.Minute)

@@ -49,13 +49,13 @@ func (p Policy) look(plan *Plan, c Call, h History, now, since time.Time, until 
 	}
 	looked, age := max(h.LookedAt.Sub(since), 0), now.Sub(since)
 	next, last := plan.next(looked.Seconds(), age.Seconds())
-	if last {
-		return since.Add(until + spread(until/100, c.Key(), h.Requests)), true
-	}
 	at = since.Add(seconds(next))
 	at = at.Add(spread(at.Sub(now)/50, c.Key(), h.Requests))
-	if most := now.Add(p.Max); p.Outlook.Bound && at.After(most) {
-		at = most
+	if most := now.Add(p.Max); p.Outlook.Bound && at.After(most) && since.Add(until).After(most) {
+		return most, false
+	}
+	if last {
+		return since.Add(until + spread(until/100, c.Key(), h.Requests)), true
 	}
 	return at, false
 }
@@ -66,16 +66,11 @@ func (p Policy) outlasted(d Delivery) bool {
 	if d.Down.IsZero() {
 		return false
 	}
-	h := d.History
-	waits := d.Queued // since when the clock may have stood still
-	since := h.TroubleSince
-	switch {
-	case since.IsZero() && waits.Before(d.Down):
-		since = d.Down
-	case since.IsZero():
-		since = waits
-	case waits.Before(d.Down):
-		since = since.Add(d.Down.Sub(waits))
+	since := d.History.resumed(d).TroubleSince
+	if since.IsZero() {
+		if since = d.Queued; since.Before(d.Down) {
+			since = d.Down
+		}
 	}
 	return d.Now.Sub(since) >= p.GiveUpAfter
 }

@@ -140,7 +140,9 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 		return v.later(due, h, "not yet due"), nil
 	}
 	if d.Line && !d.Granted { // its account is closed
-		return v.unasked(d), nil
+		o := v.unasked(d)
+		acct.learn(c, h, Answer{At: d.Now, Err: errUnasked}, o)
+		return o, nil
 	}
 	if d.Account != "" && d.Account != acct.Name { // its bot has another account now, and that one's budget is not spent here
 		return v.later(d.Now, h, "moved"), nil
@@ -179,12 +181,21 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	tell(acct.Purse, a, v.history, d.Probe)
 	o := v.decide(a)
-	if acct.Forecast != nil {
-		if l := lesson(v.history, a, o, acct.Transcription); l != (Lesson{}) {
-			acct.Forecast.Learn(c.Bot, l)
-		}
-	}
+	acct.learn(c, v.history, a, o)
 	return o, nil
+}
+
+// errUnasked stands for the answer of a call that was not asked for.
+var errUnasked = errors.New("not asked")
+
+// learn passes on what an answer to a call with this history, and what came of it, teach.
+func (a Account) learn(c Call, h History, answer Answer, o Outcome) {
+	if a.Forecast == nil {
+		return
+	}
+	if l := lesson(h, answer, o, a.Transcription); l != (Lesson{}) {
+		a.Forecast.Learn(c.Bot, l)
+	}
 }
 
 // overdue is how long past its deadline a call whose recording was seen still waits for the budget of one more request.
