@@ -180,3 +180,15 @@ func line(text, word string) string {
 	}
 	return strings.Join(found, " | ")
 }
+
+// A ledger that is deleted before the first call has asked for it is made again as well.
+func TestLedgerDeletedBeforeItsFirstUse(t *testing.T) {
+	inWorld(t, []string{"wait.first=0s"}, func(w *world) {
+		if err := w.js.DeleteKeyValue(context.Background(), "VOICEMAIL_LEDGER"); err != nil {
+			t.Fatal(err)
+		}
+		w.emu.ScriptEvery(emu.Ready("x"))
+		w.session("s1")
+		w.one(time.Minute)
+	})
+}

@@ -297,7 +297,7 @@ func (s *sim) drain() {
 			}
 		}
 		if time.Since(start) > 3*time.Hour {
-			s.t.Errorf("it does not drain: %d in the work stream: %s", s.waiting("voicemail.work.>"), s.stuck())
+			s.t.Errorf("it does not drain: %d in the work stream: %s\nof the calls: %s", s.waiting("voicemail.work.>"), s.stuck(), s.intake())
 			break
 		}
 	}
@@ -370,4 +370,14 @@ func (s *sim) check() {
 	if most := s.most; s.limit > 0 && most > s.limit {
 		s.t.Errorf("%d requests in 60 s, want at most %d of all %d replicas", most, s.limit, s.many)
 	}
+}
+
+// intake tells how the durable on the stream of calls stands.
+func (s *sim) intake() string {
+	c, err := s.js.Consumer(context.Background(), "CALLS", "voicemail-relay")
+	if err != nil {
+		return err.Error()
+	}
+	i := c.CachedInfo()
+	return fmt.Sprintf("%d pending, %d not acknowledged, %d pulls, floor %d, delivered %d, paused %v", i.NumPending, i.NumAckPending, i.NumWaiting, i.AckFloor.Stream, i.Delivered.Stream, i.Paused)
 }

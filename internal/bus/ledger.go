@@ -18,7 +18,7 @@ type Ledger struct{ kv jetstream.KeyValue }
 func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, error) {
 	kv, err := js.KeyValue(ctx, n.ledgerBucket())
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("there is no bucket %s: run voicemail-relay setup", n.ledgerBucket())
+		return nil, fmt.Errorf("there is no bucket %s: run voicemail-relay setup: %w", n.ledgerBucket(), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", n.ledgerBucket(), err)
