@@ -2,7 +2,6 @@ package budget
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -10,114 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-// memory is a Record in memory, with a clock of its own and a network between: the twin of the bucket (internal/bus holds both to the same).
-type memory struct {
-	mu       sync.Mutex
-	value    []byte
-	revision uint64
-	stored   time.Time
-	skew     time.Duration // the server's clock before everybody's
-	travel   time.Duration
-	fails    func() error // before anything is done
-	loses    func() bool  // the answer, after it is done
-	writes   int
-}
-
-var errLost = errors.New("no answer")
-
-// away is how long a way takes now.
-func (m *memory) away() time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.travel
-}
-
-func (m *memory) Read(context.Context, string) ([]byte, uint64, time.Time, error) {
-	<-time.After(m.away())
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fails != nil {
-		if err := m.fails(); err != nil {
-			return nil, 0, time.Time{}, err
-		}
-	}
-	return m.value, m.revision, m.stored, nil
-}
-
-func (m *memory) Write(_ context.Context, _ string, value []byte, revision uint64) (uint64, error) {
-	<-time.After(m.away())
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fails != nil {
-		if err := m.fails(); err != nil {
-			return 0, err
-		}
-	}
-	if revision != m.revision {
-		return 0, fmt.Errorf("memory: %w", ErrConflict)
-	}
-	m.value, m.stored = value, time.Now().Add(m.skew)
-	m.revision++
-	m.writes++
-	if m.loses != nil && m.loses() {
-		return 0, errLost
-	}
-	return m.revision, nil
-}
-
-// spenders are replicas that spend all they are granted, and the window that their requests stand in.
-type spenders struct {
-	t     *testing.T
-	limit int
-	mu    sync.Mutex
-	sent  []time.Time
-	most  int
-	total int
-}
-
-func (s *spenders) request() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	s.sent = append(s.sent, now)
-	for now.Sub(s.sent[0]) >= time.Minute {
-		s.sent = s.sent[1:]
-	}
-	s.total++
-	if s.most = max(s.most, len(s.sent)); s.most > s.limit {
-		s.t.Errorf("%d requests within 60 s, want at most %d", len(s.sent), s.limit)
-	}
-}
-
-// count is how many requests were made.
-func (s *spenders) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.total
-}
-
-// replica spends until ctx ends, with a clock that is wrong by skew.
-func (s *spenders) replica(ctx context.Context, r Record, skew time.Duration) *Purse {
-	p, err := New(Config{Limit: s.limit, Seats: 100, Shared: NewSeats(100), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute,
-		Now: func() time.Time { return time.Now().Add(skew) }})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	go p.Run(ctx, r) // ends with ctx
-	go func() {      // too
-		for ctx.Err() == nil {
-			if ok, _ := acquire(p, time.Minute); ok && ctx.Err() == nil {
-				s.request()
-				p.Release(false)
-			}
-		}
-	}()
-	return p
-}
-
-// pass lets time pass, and everybody act.
-func pass(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 func TestReplicasShareOneLimit(t *testing.T) {
 	for _, limit := range []int{6, 20, 39, 60, 120, 3000} {
@@ -220,22 +111,6 @@ func TestEveryReplicaGetsItsShare(t *testing.T) {
 	})
 }
 
-// far is a Record at a distance.
-type far struct {
-	Record
-	travel time.Duration
-}
-
-func (f far) Read(ctx context.Context, key string) ([]byte, uint64, time.Time, error) {
-	<-time.After(f.travel)
-	return f.Record.Read(ctx, key)
-}
-
-func (f far) Write(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	<-time.After(f.travel)
-	return f.Record.Write(ctx, key, value, revision)
-}
-
 func TestKilledReplicaLocksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{travel: time.Millisecond}
@@ -310,49 +185,6 @@ func TestNewProcessNeedNotWaitForItsFirstRequest(t *testing.T) {
 	})
 }
 
-func TestPauseHoldsEverywhere(t *testing.T) {
-	for _, limit := range []int{60, 0} {
-		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				ctx, stop := context.WithCancel(t.Context())
-				m := &memory{travel: time.Millisecond}
-				mk := func() *Purse {
-					p, err := New(Config{Limit: limit, Seats: 9, Shared: NewSeats(9), Key: "purse.a", ProbeFirst: time.Second, ProbeMax: time.Minute})
-					if err != nil {
-						t.Fatal(err)
-					}
-					go p.Run(ctx, m) // ends with ctx
-					return p
-				}
-				a, b := mk(), mk()
-				for _, p := range []*Purse{a, b} { // both are at work
-					if ok, _ := acquire(p, time.Minute); !ok {
-						t.Fatal("no grant")
-					}
-				}
-				a.Limited(40 * time.Second)
-				start := time.Now()
-				var last time.Duration // before the gap
-				for {
-					ok, _ := acquire(b, time.Hour)
-					b.Release(false)
-					if since := time.Since(start); !ok || since > last+20*time.Second || since > time.Minute {
-						if !ok || since < 40*time.Second || last > 1100*time.Millisecond {
-							t.Errorf("another replica at work asked %s after the pause was told, and then at %s; want at most a second, and 40 s", last, since)
-						}
-						break
-					} else {
-						last = since
-					}
-					pass(100 * time.Millisecond)
-				}
-				stop()
-				synctest.Wait()
-			})
-		})
-	}
-}
-
 func TestAnIdleAccountAsksNothingOfTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
@@ -372,110 +204,6 @@ func TestAnIdleAccountAsksNothingOfTheServer(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
-	})
-}
-
-func TestOverTheBudgetAgainAndAgainSlowsDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 60, 10)
-		rate := func() float64 { return p.Snapshot().Pace }
-		pass(100 * time.Millisecond)
-		p.Limited(0)
-		for range 5 {
-			p.Limited(0) // requests that were under way
-		}
-		if got := rate(); got != 1 {
-			t.Errorf("pace %.2f after the first time, want 1: it is somebody's burst", got)
-		}
-		start := time.Now()
-		if ok, _ := acquire(p, time.Hour); !ok || time.Now().Truncate(time.Minute).Equal(start.Truncate(time.Minute)) {
-			t.Errorf("asked again %s later, in the same minute", time.Since(start))
-		}
-		p.Limited(0)
-		pass(time.Minute)
-		p.Limited(0)
-		if got := rate(); got < .48 || got > .55 {
-			t.Errorf("pace %.2f after the third time, want about 0.7²", got)
-		}
-		pass(12 * time.Minute)
-		if got := rate(); got != 1 {
-			t.Errorf("pace %.2f after 12 quiet minutes, want 1", got)
-		}
-		for range 30 {
-			p.Limited(time.Second)
-			pass(2 * time.Second)
-		}
-		if got := rate(); got < slowest {
-			t.Errorf("pace %.3f, want at least %.3f: it has to find out when there is room again", got, slowest)
-		}
-	})
-}
-
-func TestLimitedWithoutALimitPausesOnlyWhenTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 0, 10)
-		p.Limited(0)
-		if !p.TryTake() {
-			t.Errorf("paused, though nobody knows for how long")
-		}
-		p.Limited(3 * time.Second)
-		start := time.Now()
-		if ok, _ := acquire(p, time.Hour); !ok || time.Since(start) != 3*time.Second {
-			t.Errorf("asked again after %s, want 3 s", time.Since(start))
-		}
-	})
-}
-
-func TestAccountInTroubleIsProbed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 0, 100)
-		p.Answered()
-		for range 9 {
-			p.Troubled(false, true)
-		}
-		for range 100 {
-			p.Troubled(false, false) // of calls that were in trouble before
-		}
-		p.Answered()
-		for range 9 {
-			p.Troubled(false, true)
-		}
-		if !p.TryTake() {
-			t.Fatal("closed, though no ten calls in a row were in trouble")
-		}
-		p.Troubled(false, true)
-		if p.TryTake() {
-			t.Fatal("open, though ten calls in a row were in trouble")
-		}
-		down := time.Now()
-		start := time.Now()
-		var at []time.Duration
-		for range 4 {
-			ok, probe, w := p.Acquire()
-			for !ok {
-				<-time.After(w.For)
-				ok, probe, w = p.Acquire()
-			}
-			if !probe || !w.Down.Equal(down) {
-				t.Fatalf("probe %v, down since %s, want a probe that knows that it is down since %s", probe, w.Down, down)
-			}
-			if ok, _, w := p.Acquire(); ok || !w.Closed || !w.Down.Equal(down) {
-				t.Fatal("a second probe beside the first")
-			}
-			at = append(at, time.Since(start).Round(time.Second))
-			p.Troubled(false, true) // of a call that was under way before
-			p.Troubled(true, false)
-			p.Release(true)
-		}
-		if got, want := fmt.Sprint(at), "[1s 3s 7s 15s]"; got != want {
-			t.Errorf("probes at %s, want %s", got, want)
-		}
-		_, _ = acquire(p, time.Hour)
-		p.Answered()
-		p.Release(true)
-		if ok, probe, _ := p.Acquire(); !ok || probe {
-			t.Errorf("mended, but still closed")
-		}
 	})
 }
 
@@ -501,42 +229,6 @@ func TestFurtherRequestsDrawOnTheRecordToo(t *testing.T) {
 	})
 }
 
-// However often processes are started anew, a pause ends when it was to end.
-func TestRestartsDoNotProlongAPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := &memory{travel: time.Millisecond, skew: time.Hour}
-		s := &spenders{t: t, limit: 60}
-		ctx, stop := context.WithCancel(t.Context())
-		p := s.replica(ctx, m, 0)
-		pass(time.Second)
-		p.Limited(time.Hour)
-		told := time.Now()
-		pass(time.Second)
-		stop()
-		pass(2 * time.Minute)
-		for time.Since(told) < 55*time.Minute { // a crash loop
-			ctx, stop := context.WithCancel(t.Context())
-			s.replica(ctx, m, 0)
-			pass(5 * time.Minute)
-			stop()
-			pass(2 * time.Minute)
-		}
-		before := s.count()
-		ctx, stop = context.WithCancel(t.Context())
-		s.replica(ctx, m, 0)
-		pass(time.Until(told.Add(59 * time.Minute)))
-		if s.count() > before {
-			t.Errorf("asked within the pause")
-		}
-		pass(2 * time.Minute)
-		if s.count() == before {
-			t.Errorf("not asked again a minute after the pause")
-		}
-		stop()
-		pass(2 * time.Minute)
-	})
-}
-
 // Tokens whose writing took long are used late: the window has to hold that, too.
 func TestSlowServerDoesNotOverspend(t *testing.T) {
 	for _, limit := range []int{1, 10, 30, 60} {
@@ -557,45 +249,6 @@ func TestSlowServerDoesNotOverspend(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestAnotherRequestThanTheProbeSaysNothingAboutIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 0, 100)
-		p.Refused(false)
-		if ok, probe := acquire(p, time.Hour); !ok || !probe {
-			t.Fatal("no probe")
-		}
-		p.Refused(false) // requests that were under way before
-		p.Troubled(false, true)
-		pass(time.Hour)
-		if ok, _, _ := p.Acquire(); ok {
-			t.Error("a second probe beside the first")
-		}
-	})
-}
-
-func TestDeadHostIsNoticedAfterARestartToo(t *testing.T) {
-	p := newPurse(t, 0, 100)
-	for range troubled {
-		p.Troubled(false, false) // of calls that were in trouble before
-	}
-	if p.TryTake() {
-		t.Error("a process that never had an answer goes on asking for every call")
-	}
-}
-
-func TestLongPausesAreNoCalm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 60, 10)
-		for range 5 {
-			p.Limited(15 * time.Minute)
-			pass(15*time.Minute + time.Second)
-		}
-		if got := p.Snapshot().Pace; got > .3 {
-			t.Errorf("pace %.2f after five limits in a row, want about 0.7⁴", got)
-		}
-	})
 }
 
 func TestSlowAccountsLeaveOthersTheirOwnSeats(t *testing.T) {
@@ -730,27 +383,5 @@ func TestTwoThatBeginAtOnceNeedNotWait(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
-	})
-}
-
-func TestStragglersDoNotMakeASecondProbe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPurse(t, 0, 100)
-		for range troubled {
-			p.Troubled(false, true)
-		}
-		if ok, probe := acquire(p, time.Hour); !ok || !probe {
-			t.Fatal("no probe")
-		}
-		p.Refused(false)
-		p.Limited(time.Second)
-		pass(time.Hour)
-		if ok, _, _ := p.Acquire(); ok {
-			t.Error("a second probe beside the first")
-		}
-		p.Answered()
-		if ok, probe, _ := p.Acquire(); !ok || probe {
-			t.Error("mended, but still closed")
-		}
 	})
 }
