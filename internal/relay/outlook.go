@@ -44,7 +44,9 @@ const (
 //
 // As long as nothing is learned, and where there is no limit, it is the zero Outlook, unless the budget is too short for the fixed schedule.
 func (p Policy) Plan(account, bot Experience, l Load) Outlook {
-	if l.Budget <= 0 || !account.Learned() && float64(p.fixedLooks())*l.Calls <= spendable*l.Budget {
+	curve := p.media(account, 0).within(p.Max)
+	fine := curve.fits(p.Max) // else the grid cannot tell so short a wait.max: the fixed schedule does, where it can be afforded
+	if l.Budget <= 0 || (!account.Learned() || !fine) && float64(p.fixedLooks())*l.Calls <= spendable*l.Budget {
 		return Outlook{}
 	}
 	o := Outlook{}
@@ -52,12 +54,11 @@ func (p Policy) Plan(account, bot Experience, l Load) Outlook {
 	if l.Floor > 0 {
 		floor = l.Floor
 	}
-	curve := p.media(account, 0).within(p.Max)
 	suffices := func(price float64) bool {
 		all, _ := curve.plan(price).requests()
 		return all*l.Calls <= spendable*l.Budget
 	}
-	if o.Bound = curve.fits(p.Max) && suffices(floor); o.Bound {
+	if o.Bound = fine && suffices(floor); o.Bound {
 		o.Price = floor
 	} else { // the budget does not allow for wait.max
 		curve = p.media(account, 0)

@@ -158,6 +158,18 @@ func TestOutlook(t *testing.T) {
 	}
 }
 
+func TestShortWaitMaxIsKept(t *testing.T) {
+	p := policy
+	p.Max = time.Second
+	e := learned(1000, .15, 40*time.Second, .6, 20*time.Second, time.Minute, 10*time.Minute)
+	if o := p.Plan(e, Experience{}, Load{Calls: .01, Budget: 100}); o.Media != nil {
+		t.Error("planned on a grid that is coarser than wait.max, though the fixed schedule can be afforded")
+	}
+	if o := p.Plan(e, Experience{}, Load{Calls: .01, Budget: 1}); o.Media == nil || o.Bound {
+		t.Error("the fixed schedule holds, though the budget does not allow for it")
+	}
+}
+
 func TestBotsAreKnownApart(t *testing.T) {
 	slow := learned(1000, .15, 3*time.Minute, .3, time.Minute, 2*time.Minute, 3*time.Minute, 4*time.Minute, 5*time.Minute, 10*time.Minute)
 	quick := learned(1000, .15, 20*time.Second, .3, 10*time.Second, 20*time.Second, 30*time.Second, time.Minute, 10*time.Minute)
