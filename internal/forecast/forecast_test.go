@@ -17,7 +17,7 @@ import (
 var policy = relay.Policy{First: 15 * time.Second, Max: 2 * time.Minute, RecordingFor: 10 * time.Minute, TranscriptFor: 10 * time.Minute,
 	RetryFirst: 200 * time.Millisecond, RetryMax: 5 * time.Minute, GiveUpAfter: 24 * time.Hour}
 
-// memory is a Record in memory.
+// twin is a Record in memory.
 type twin struct {
 	mu       sync.Mutex
 	value    []byte

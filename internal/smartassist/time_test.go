@@ -59,7 +59,7 @@ func TestTimeouts(t *testing.T) {
 func TestTimeoutIsPerRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(then http.HandlerFunc) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) { time.Sleep(8 * time.Second); then(w, r) }
+			return func(w http.ResponseWriter, r *http.Request) { <-time.After(8 * time.Second); then(w, r) }
 		}
 		cfg := config("http://api.example.com")
 		cfg.Transport = pipes(t, answers(slow(answer(500, "")), slow(answer(200, readyBody))))
@@ -201,7 +201,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 				c := client(t, cfg)
 				for range 12 {
 					_, _, _ = c.Voicemail(t.Context(), testCall, yes)
-					time.Sleep(row.every)
+					<-time.After(row.every)
 				}
 				if len(seen) != row.want {
 					t.Errorf("got %d tokens, want %d", len(seen), row.want)
