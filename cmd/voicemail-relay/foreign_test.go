@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,7 +41,7 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
 				w.startServer()
 				defer func() { w.nc.Close(); w.stopServer() }()
@@ -93,7 +92,7 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 // TestDeploymentsLeaveEachOthersStreamAlone has two of them on one stream of calls: whose it is brings it to the settings.
 func TestDeploymentsLeaveEachOthersStreamAlone(t *testing.T) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
 		w.startServer()
 		defer func() { w.nc.Close(); w.stopServer() }()
@@ -147,7 +146,7 @@ func TestDeploymentsLeaveEachOthersStreamAlone(t *testing.T) {
 
 func TestDurableSkipsCallsOlderThanTheLedger(t *testing.T) {
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
 		w.startServer()
 		defer func() { w.nc.Close(); w.stopServer() }()
