@@ -17,7 +17,7 @@ const module = "voicemail-relay/"
 
 // plan lists, for each package, what of the house it may import.
 var plan = map[string][]string{
-	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget", "internal/forecast", "internal/simulation",
+	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget", "internal/forecast", "internal/simulation", "internal/bench",
 		"internal/relay", "internal/settings", "internal/natsd", "schemas"},
 	"internal/console":                     {"internal/relay"},
 	"internal/bus":                         {"internal/relay", "internal/budget"}, // budget for the Wait that a Purse hands out
@@ -25,6 +25,7 @@ var plan = map[string][]string{
 	"internal/budget":                      {},
 	"internal/forecast":                    {"internal/relay"},
 	"internal/simulation":                  {"internal/relay", "internal/budget", "internal/forecast"},
+	"internal/bench":                       {"internal/natsd", "internal/smartassist/smartassisttest"},
 	"internal/relay":                       {},
 	"internal/settings":                    {},
 	"internal/natsd":                       {},
