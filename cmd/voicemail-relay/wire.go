@@ -177,7 +177,8 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		if a.RateLimit > 0 { // the others go on without it
 			tellRecord = func(err error) { d.bus.Report("the budget of account "+a.Name, err) }
 		}
-		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency), Key: "purse." + relay.Token(a.Name),
+		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency),
+			Queue: queued(s.Calls.Concurrency, a.Concurrency, len(accounts)), Key: "purse." + relay.Token(a.Name),
 			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name),
 			OnRecord: tellRecord})
 		if err != nil {
@@ -234,6 +235,15 @@ func ownSeats(all, accounts int) int {
 		return 0
 	}
 	return max(1, all/8/accounts)
+}
+
+// queued is how many calls of each account may wait in hand for a seat. The bus has twice as many in hand as there are seats: an account alone may
+// have all of these; of several, none may have so many that it holds up the others.
+func queued(all, seats, accounts int) int {
+	if accounts == 1 {
+		return 2*all - min(seats, all)
+	}
+	return all / accounts
 }
 
 // policy is how long to wait, by the settings.

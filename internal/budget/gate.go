@@ -141,6 +141,9 @@ func later(a, b time.Time) time.Time {
 func (p *Purse) change(s State, until time.Time) {
 	told := p.state != s
 	p.state, p.until = s, until
+	if s != Open {
+		p.disperse()
+	}
 	p.wake.all()
 	if told && p.cfg.OnState != nil {
 		p.cfg.OnState(s, until)

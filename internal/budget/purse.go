@@ -32,6 +32,7 @@ type Config struct {
 	Seats      int                    // the most requests under way at once, at least 1
 	Shared     *Seats                 // of the whole process
 	Own        int                    // how many of Seats nobody else can take; they are not among Shared
+	Queue      int                    // how many calls may wait in hand for a seat (Take)
 	Key        string                 // of the account's record, which all replicas share and Run keeps; empty: this process alone keeps the limit
 	ProbeFirst time.Duration          // from a refusal to the first probe; doubles up to ProbeMax
 	ProbeMax   time.Duration          //
@@ -61,6 +62,7 @@ type Purse struct {
 	delay    time.Duration
 	probing  bool
 	wake     wake
+	queue    queue
 }
 
 // New makes a purse; the error names the field that is wrong.
@@ -179,16 +181,21 @@ func (p *Purse) Release(probe bool) {
 		p.postpone()
 	}
 	p.rise()
+	p.handOn()
 	p.wake.all()
 }
 
 // HasLimit says whether calls of the account stand in line for a budget.
 func (p *Purse) HasLimit() bool { return p.cfg.Limit > 0 }
 
-// TryTake takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget.
+// TryTake is Take without waiting.
 func (p *Purse) TryTake() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.tryTake()
+}
+
+func (p *Purse) tryTake() bool {
 	p.reopen(p.cfg.Now())
 	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {
 		return false
@@ -200,7 +207,7 @@ func (p *Purse) TryTake() bool {
 	return true
 }
 
-// Give returns the seat of TryTake.
+// Give returns the seat of Take.
 func (p *Purse) Give() { p.Release(false) }
 
 // Spend takes the budget for one further request in a seat already held, if there is any. With a shared record it waits for that to be asked, a

@@ -1,0 +1,91 @@
+package budget
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// patience is how long a call waits in hand for a seat. Where seats become free faster than that, nothing is stored only to be read again at
+// once; where they do not, a stored place in line is the better one.
+const patience = time.Second
+
+// shareOfLine: where fresh calls and the line both wait for seats, the line gets one in so many. What is fresh has the better chance, and
+// nothing starves.
+const shareOfLine = 8
+
+// A queue is who waits for a seat that a request of the same account is about to leave, in their order. It is guarded by its owner's mutex.
+type queue struct {
+	waiting []chan bool // told once: whether it has a seat now
+	passed  int         // seats that were handed on since the line got one
+}
+
+// Take takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget. Where
+// no seat is free it waits for one, a second at most, if Config.Queue lets one more wait; waiting is called before.
+func (p *Purse) Take(ctx context.Context, waiting func()) bool {
+	ok, seat := p.sitOrWait()
+	if seat == nil {
+		return ok
+	}
+	waiting()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case ok := <-seat:
+		return ok
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return p.leave(seat)
+}
+
+func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue.waiting) == 0 && p.tryTake() {
+		return true, nil
+	}
+	// Seats of others are not waited for: they tell the line alone when they become free.
+	if p.cfg.Limit > 0 || p.state != Open || p.seats == p.cfg.Seats || len(p.queue.waiting) >= p.cfg.Queue {
+		return false, nil
+	}
+	seat = make(chan bool, 1)
+	p.queue.waiting = append(p.queue.waiting, seat)
+	return false, seat
+}
+
+// leave is for who has waited long enough: a seat may have come just now.
+func (p *Purse) leave(seat chan bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.queue.waiting, seat); i >= 0 {
+		p.queue.waiting = slices.Delete(p.queue.waiting, i, i+1)
+		return false
+	}
+	return <-seat // told already
+}
+
+// handOn gives free seats to who waits, but for one that it is the line's turn to take.
+func (p *Purse) handOn() {
+	for len(p.queue.waiting) > 0 && p.state == Open && p.seats > 0 {
+		if p.wake.ch != nil { // the line waits
+			if p.queue.passed++; p.queue.passed >= shareOfLine {
+				p.queue.passed = 0
+				return
+			}
+		}
+		if !p.tryTake() {
+			return
+		}
+		p.queue.waiting[0] <- true
+		p.queue.waiting = p.queue.waiting[1:]
+	}
+}
+
+// disperse sends away who waits: the account is closed.
+func (p *Purse) disperse() {
+	for _, seat := range p.queue.waiting {
+		seat <- false
+	}
+	p.queue.waiting = nil
+}
