@@ -73,6 +73,10 @@ type Bus struct {
 	denied denials
 	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
 	stood  atomic.Uint64 // messages in the work stream, when the keeper last looked
+	added  atomic.Uint64 // messages that this process has begun to put there
+	none   atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
+
+	replicated atomic.Bool // the work stream has replicas, and any of them may answer
 
 	restoring sync.Mutex
 

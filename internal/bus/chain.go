@@ -33,6 +33,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(p.key))
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(d), 10))
+	b.added.Add(1)
 	if now := time.Now(); d.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
 		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).Add(time.Duration(b.ahead.Load())).UTC().Format(time.RFC3339Nano))
@@ -42,7 +43,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	}
 	taken, unknown := false, false // whether the chain has another end; whether a try may have been stored, though nobody said so
 	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
-		_, err := b.js.PublishMsg(ctx, m)
+		_, err := b.store(ctx, m)
 		switch {
 		case exists(err):
 			taken = true
@@ -72,6 +73,9 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	}
 	return repeat, nil
 }
+
+// vacant says that nobody waits in the work stream, as far as this process knows.
+func (b *Bus) vacant() bool { return b.none.Load() == b.added.Load()+1 }
 
 // end is the sequence that a delivery's chain ends with: its own; 0 where it would begin one.
 func (fl *flight) end(d relay.Delivery) uint64 {
@@ -189,7 +193,7 @@ func (b *Bus) succeed(ctx context.Context, key string, old *jetstream.RawStreamM
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(key))
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(old.Sequence, 10))
-	_, err = b.js.PublishMsg(ctx, m)
+	_, err = b.store(ctx, m)
 	return err
 }
 
@@ -200,7 +204,7 @@ func (b *Bus) last(ctx context.Context, key string) (*jetstream.RawStreamMsg, er
 		return nil, err
 	}
 	m, err := s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) && b.replicated.Load() {
 		return b.lastOfLeader(ctx, key)
 	}
 	return m, err

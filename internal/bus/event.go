@@ -15,20 +15,20 @@ const source = "/voicemail-relay"
 // event writes a verdict as a CloudEvent (NATS protocol binding 1.0.3) of at most limit bytes with its headers. The values are plain ASCII
 // as they are, so that readers which do not percent-decode agree with those that do.
 func (b *Bus) event(v *relay.Verdict, limit int) *nats.Msg {
-	m := nats.NewMsg(b.cfg.verdict(v.Kind))
-	m.Header.Set(nats.MsgIdHdr, v.ID)
-	m.Header.Set("Nats-Expected-Stream", b.cfg.verdictStream())
-	setTrace(m.Header, v.Call.Trace)
-	attrs := [][2]string{
-		{"specversion", "1.0"}, {"id", v.ID}, {"source", source}, {"type", "voicemail." + string(v.Kind)},
-		{"subject", v.Call.Session}, {"time", v.At.UTC().Format(time.RFC3339Nano)}, {"datacontenttype", "application/json"},
+	attrs := [...][2]string{
+		{"ce-specversion", "1.0"}, {"ce-id", v.ID}, {"ce-source", source}, {"ce-type", "voicemail." + string(v.Kind)},
+		{"ce-subject", v.Call.Session}, {"ce-time", v.At.UTC().Format(time.RFC3339Nano)}, {"ce-datacontenttype", "application/json"},
 	}
+	m := &nats.Msg{Subject: b.cfg.verdict(v.Kind), Header: make(nats.Header, len(attrs)+4)}
+	m.Header[nats.MsgIdHdr] = []string{v.ID}
+	m.Header["Nats-Expected-Stream"] = []string{b.cfg.verdictStream()}
+	setTrace(m.Header, v.Call.Trace)
 	if b.cfg.Structured {
-		m.Header.Set("Content-Type", "application/cloudevents+json")
+		m.Header["Content-Type"] = []string{"application/cloudevents+json"}
 		m.Data = []byte{'{'}
 		for _, a := range attrs {
 			if a[1] != "" {
-				m.Data = append(append(append(append(m.Data, '"'), a[0]...), '"', ':'), quoted(a[1])...)
+				m.Data = append(append(append(append(m.Data, '"'), a[0][len("ce-"):]...), '"', ':'), quoted(a[1])...)
 				m.Data = append(m.Data, ',')
 			}
 		}
@@ -38,7 +38,7 @@ func (b *Bus) event(v *relay.Verdict, limit int) *nats.Msg {
 	}
 	for _, a := range attrs {
 		if a[1] != "" {
-			m.Header["ce-"+a[0]] = []string{a[1]} // names keep their case: Header.Set would write Ce-Id
+			m.Header[a[0]] = []string{a[1]} // names keep their case: Header.Set of other libraries would write Ce-Id
 		}
 	}
 	m.Data = v.Body(limit - overhead(m))

@@ -16,7 +16,7 @@ import (
 // intake takes calls in from call.ended until ctx ends; work is the context of what it began.
 //
 // Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
-// parked or folded while all of these hang.
+// parked or folded while all of these hang. While they do not, three quarters of these stay free: calls that only wait in hand cost memory.
 func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) error {
 	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
 	p, err := b.newPuller("", b.cfg.durable(), msgs)
@@ -24,7 +24,8 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		return err
 	}
 	b.guard(p)
-	free := 2 * b.cfg.Concurrency
+	free, reserve := 2*b.cfg.Concurrency, b.cfg.Concurrency*3/4
+	moved := true // something has landed since the last beat
 	landed := make(chan struct{}, free)
 	back, forget := b.reconnected()
 	defer forget()
@@ -35,7 +36,11 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 	for {
 		open := b.flow.open()
 		if isClosed(open) {
-			p.pull(free, time.Now())
+			n := free
+			if moved {
+				n -= reserve
+			}
+			p.pull(n, time.Now())
 			open = nil
 		}
 		lost := false
@@ -56,8 +61,10 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 			}
 		case <-landed:
 			free++
+			moved = true
 		case <-beat.C:
 			lost = p.check(time.Now())
+			moved = false
 		case <-back:
 			p.reset()
 		case <-open:
@@ -89,7 +96,13 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 		key = d.Call.Key()
 	}
 	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key, d.Call.Replay)
-	d.Standing = func(ctx context.Context) (bool, error) { return b.standing(ctx, key, d.Call.Replay) }
+	d.Standing = func(ctx context.Context) (bool, error) {
+		// Where nobody waits nobody is looked for. Another replica may have put one there in the last minute: its repeat costs a request, no more.
+		if b.vacant() && d.Deliveries == 1 && d.Call.Replay == 0 {
+			return false, nil
+		}
+		return b.standing(ctx, key, d.Call.Replay)
+	}
 	switch {
 	case other == nil:
 		b.handle(ctx, h, fl, d, t)

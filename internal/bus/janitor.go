@@ -30,16 +30,21 @@ func (b *Bus) mend(ctx context.Context) {
 			b.incident(IncidentAppointment, mended, "made appointments anew that the server had not fired; it does not when its store is full")
 		}
 	}()
+	added := b.added.Load()
 	s, err := b.js.Stream(ctx, b.cfg.workStream())
 	if err != nil {
 		return // looked at again in a minute
 	}
+	b.replicated.Store(s.CachedInfo().Config.Replicas > 1)
 	b.setClock(s.CachedInfo().TimeStamp)
 	now := s.CachedInfo().TimeStamp // the dates are the server's: by a clock of ours that is ahead each would be moved on before it can fire
 	if now.IsZero() {
 		now = time.Now()
 	}
 	b.stood.Store(s.CachedInfo().State.Msgs)
+	if s.CachedInfo().State.Msgs == 0 {
+		b.none.Store(added + 1)
+	}
 	all := b.cfg.wait(place{account: "*", class: "*", key: "*"})
 	for seq := s.CachedInfo().State.FirstSeq; ctx.Err() == nil; seq++ {
 		m, err := b.next(ctx, s, all, seq)

@@ -6,13 +6,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"voicemail-relay/internal/relay"
 )
 
 // A Ledger is the bucket that remembers what became of each session: a small record by the session's key, for ledger.keep.
-type Ledger struct{ kv jetstream.KeyValue }
+type Ledger struct {
+	kv     jetstream.KeyValue
+	nc     *nats.Conn
+	bucket string
+	direct bool // records can be read from any replica, and at half the cost
+}
 
 // OpenLedger opens the bucket; the error says how to make it when it is missing.
 func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, error) {
@@ -23,30 +29,62 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, 
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", n.ledgerBucket(), err)
 	}
-	return &Ledger{kv}, nil
+	l := &Ledger{kv: kv, nc: js.Conn(), bucket: n.ledgerBucket()}
+	if st, err := kv.Status(ctx); err == nil {
+		if st, ok := st.(*jetstream.KeyValueBucketStatus); ok {
+			l.direct = st.StreamInfo().Config.AllowDirect
+		}
+	}
+	return l, nil
 }
 
 // Get returns a session's record; false when it has none.
 func (l *Ledger) Get(ctx context.Context, key string) (rec relay.Record, found bool, err error) {
-	e, err := l.kv.Get(ctx, key)
+	value, err := l.value(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return rec, false, nil
 	}
 	if err != nil {
 		return rec, false, err
 	}
-	if err := json.Unmarshal(e.Value(), &rec); err != nil { // not ours: as good as none, the verdict's id still folds a repeat
+	if err := json.Unmarshal(value, &rec); err != nil { // not ours: as good as none, the verdict's id still folds a repeat
 		return relay.Record{}, false, nil
 	}
 	return rec, true, nil
 }
 
-func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
-	value, err := json.Marshal(rec)
-	if err != nil {
-		return err
+// value is kv.Get, by the shorter way where there is one: each call does it once.
+func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
+	if l.direct {
+		m, err := l.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET.KV_"+l.bucket+"."+l.subject(key), nil)
+		switch {
+		case errors.Is(err, nats.ErrNoResponders): // the bucket has changed, or is gone
+		case err != nil:
+			return nil, err
+		case statusOf(m.Header) == "404", len(m.Header["KV-Operation"]) > 0: // none, or a deletion's marker
+			return nil, jetstream.ErrKeyNotFound
+		case statusOf(m.Header) == "":
+			return m.Data, nil
+		}
 	}
-	_, err = l.kv.Put(ctx, key, value)
+	e, err := l.kv.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return e.Value(), nil
+}
+
+func (l *Ledger) subject(key string) string { return "$KV." + l.bucket + "." + key }
+
+func statusOf(h nats.Header) string {
+	if s := h["Status"]; len(s) > 0 {
+		return s[0]
+	}
+	return ""
+}
+
+func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
+	_, err := store(ctx, l.nc, &nats.Msg{Subject: l.subject(key), Data: rec.JSON()})
 	return err
 }
 
@@ -103,6 +141,7 @@ func (b *Bus) work(ctx context.Context) (jetstream.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.replicated.Store(s.CachedInfo().Config.Replicas > 1)
 	b.mu.Lock()
 	b.line = s
 	b.mu.Unlock()

@@ -33,8 +33,10 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	defer stop()
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	var handlers, loops sync.WaitGroup
-	begin := handlers.Go // what is begun ends when it has settled, or with work
+	var loops sync.WaitGroup
+	handlers := newCrew()
+	defer handlers.dismiss()
+	begin := handlers.begin // what is begun ends when it has settled, or with work
 	loops.Go(func() { b.extend(work) })
 	var pulling sync.WaitGroup
 	failed := make(chan error, 2)
@@ -62,7 +64,7 @@ func (b *Bus) Run(ctx context.Context, h Handler) error {
 	b.health.set("stop", errors.New("shutting down"))
 	stop()
 	finished := make(chan struct{})
-	go func() { pulling.Wait(); handlers.Wait(); close(finished) }() // ends with the handlers, which work ends
+	go func() { pulling.Wait(); handlers.wait(); close(finished) }() // ends with the handlers, which work ends
 	select {
 	case <-finished:
 	case <-time.After(b.cfg.Grace):

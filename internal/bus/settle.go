@@ -48,7 +48,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts,
 		FirstSeen: v.FirstSeen.UTC(), Asks: v.Asks}
 	limit := int(b.nc.MaxPayload())
-	var ack *jetstream.PubAck
+	var ack jetstream.PubAck
 	late := false
 	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {
 		if v.Kind != relay.KindReady {
@@ -57,7 +57,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 			}
 		}
 		m := b.event(v, limit)
-		ack, err = b.js.PublishMsg(ctx, m)
+		ack, err = b.store(ctx, m)
 		if tooLarge(err) { // the stream may take less than the server
 			if limit /= 2; limit < 512 {
 				return fmt.Errorf("%w: %w", errFinal, err)
