@@ -56,7 +56,7 @@ func (j Journal) Fold(f relay.Fold) {
 }
 
 func ids(c relay.Call) []zap.Field {
-	var f []zap.Field
+	f := make([]zap.Field, 0, 12) // room for what is added
 	if c.Bot != "" {
 		f = append(f, zap.String("bot", c.Bot))
 	}

@@ -17,7 +17,8 @@ type Call struct {
 	Hint    Hint      // what the publisher knows
 	Fields  []byte    // the publisher's own fields, a JSON object; each value's bytes as they came
 	Trace   Trace
-	Replay  int // over 0: the k-th time that the session is asked for on purpose
+	Replay  int    // over 0: the k-th time that the session is asked for on purpose
+	key     string // Key's, kept by Parse: it is wanted several times
 }
 
 // Hint is what the publisher of a call knows about its voicemail.
@@ -37,12 +38,21 @@ type Trace struct {
 
 // Key identifies a call's session: 26 lower-case characters out of [a-z2-7], a hash of bot and session. It is what ids become before they
 // stand in a subject, a key or a verdict's id.
-func (c Call) Key() string { return Token(c.Bot + "\n" + c.Session) }
+func (c Call) Key() string {
+	if c.key != "" {
+		return c.key
+	}
+	return Token(c.Bot + "\n" + c.Session)
+}
+
+var lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567")
 
 // Token hashes any text into a subject token of 26 characters (130 bits of SHA-256 in base32).
 func Token(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:26])
+	var token [32]byte
+	lower.Encode(token[:], sum[:20])
+	return string(token[:26])
 }
 
 // verdictID is the id under which the call's verdict is published.

@@ -49,6 +49,7 @@ func Parse(e Event) (Call, error) {
 	if err := c.readIDs(plain); err != nil {
 		return c, err
 	}
+	c.key = c.Key()
 	c.EndedAt = e.Stored
 	if t, err := ParseTime(plain.text("endedAt")); err == nil && t.Before(e.Stored) && t.UTC().Year() > 1 {
 		c.EndedAt = t.UTC() // before year 1 no RFC 3339 can be written, and its first moment is Go's 'no time'
@@ -155,6 +156,9 @@ func header(h map[string][]string, name string) string {
 // ParseTime reads RFC 3339. Go's own reading refuses the lower-case t and z that it allows, and takes a comma before fractions that it does
 // not.
 func ParseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, errors.New("is empty") // the commonest: not worth what time.Parse spends on its error
+	}
 	if strings.Contains(s, ",") {
 		return time.Time{}, errors.New("holds a comma")
 	}

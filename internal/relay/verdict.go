@@ -2,7 +2,6 @@ package relay
 
 import (
 	"encoding/base64"
-	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -107,7 +106,7 @@ func cut(s string, n int) string {
 func (v *Verdict) body() []byte { return v.bodyOf(len(v.Raw)) }
 
 func (v *Verdict) bodyOf(rawSize int) []byte {
-	var w writer
+	w := writer{buf: make([]byte, 0, v.size())}
 	w.open()
 	w.some("botId", v.Call.Bot)
 	w.some("sessionId", v.Call.Session)
@@ -117,23 +116,23 @@ func (v *Verdict) bodyOf(rawSize int) []byte {
 	case KindAbsent:
 		w.text("reason", string(v.Reason))
 		w.raw("call", fields(v.Call))
-		w.text("endedAt", stamp(v.Call.EndedAt))
-		w.text("absentAt", stamp(v.At))
-		w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
+		w.time("endedAt", v.Call.EndedAt)
+		w.time("absentAt", v.At)
+		w.int("requests", v.Requests)
 	case KindFailed:
 		w.text("reason", string(v.Reason))
 		w.text("error", v.Error)
-		w.raw("attempts", strconv.AppendInt(nil, int64(v.Attempts), 10))
-		w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
-		w.text("firstSeen", stamp(v.FirstSeen))
-		w.text("failedAt", stamp(v.At))
+		w.int("attempts", v.Attempts)
+		w.int("requests", v.Requests)
+		w.time("firstSeen", v.FirstSeen)
+		w.time("failedAt", v.At)
 		if !v.isRaw {
 			w.raw("call", fields(v.Call))
 			break
 		}
 		w.text("raw", base64.StdEncoding.EncodeToString(v.Raw))
 		if rawSize > len(v.Raw) {
-			w.raw("rawSize", strconv.AppendInt(nil, int64(rawSize), 10))
+			w.int("rawSize", rawSize)
 			w.raw("rawTruncated", []byte("true"))
 		}
 	}
@@ -151,36 +150,37 @@ func (v *Verdict) readyBody(w *writer) {
 		w.text("fileName", r.FileName)
 		w.some("fileUrlExpiresAt", stamp(r.ExpiresAt))
 	}
-	w.raw("recordings", list(v.Recordings, func(w *writer, r Recording) {
+	w.list("recordings", len(v.Recordings), func(i int) {
+		r := v.Recordings[i]
 		w.text("fileName", r.FileName)
 		w.text("fileUrl", r.FileURL)
 		w.some("expiresAt", stamp(r.ExpiresAt))
-	}))
-	w.raw("transcriptions", list(v.Transcriptions, func(w *writer, t Transcription) {
+	})
+	w.list("transcriptions", len(v.Transcriptions), func(i int) {
+		t := v.Transcriptions[i]
 		w.text("id", t.ID)
 		w.text("text", t.Text)
 		w.some("language", t.Language)
 		w.some("createdOn", t.CreatedOn)
 		w.some("authorId", t.AuthorID)
 		w.some("authorType", t.AuthorType)
-	}))
+	})
 	w.raw("call", fields(v.Call))
-	w.text("endedAt", stamp(v.Call.EndedAt))
-	w.text("readyAt", stamp(v.At))
-	w.raw("requests", strconv.AppendInt(nil, int64(v.Requests), 10))
+	w.time("endedAt", v.Call.EndedAt)
+	w.time("readyAt", v.At)
+	w.int("requests", v.Requests)
 }
 
-func list[T any](items []T, write func(*writer, T)) []byte {
-	w := writer{buf: []byte{'['}}
-	for i, item := range items {
-		if i > 0 {
-			w.buf = append(w.buf, ',')
-		}
-		w.open()
-		write(&w, item)
-		w.close()
+// size is about how many bytes the body will have.
+func (v *Verdict) size() int {
+	n := 640 + len(v.Call.Fields) + len(v.Transcript) + len(v.Error) + 4*len(v.Raw)/3
+	for _, r := range v.Recordings {
+		n += 128 + 2*len(r.FileURL)
 	}
-	return append(w.buf, ']')
+	for _, t := range v.Transcriptions {
+		n += 256 + len(t.Text)
+	}
+	return n
 }
 
 func fields(c Call) []byte {

@@ -5,6 +5,7 @@ package smartassist
 import (
 	"context"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,8 @@ type Client struct {
 	path   []string // escaped; the bot's id belongs between the parts
 	tokens *tokens
 	// http1 says that the latest answer came by HTTP/1: see (*Client).request.
-	http1 atomic.Bool
+	http1   atomic.Bool
+	buffers sync.Pool
 }
 
 // New makes a client. The error names what is wrong in the Config, and never holds the secret.

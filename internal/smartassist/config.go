@@ -21,7 +21,7 @@ type Config struct {
 	Transcription bool          // ask for the text too
 	Timeout       time.Duration // of one request, its body included; over 0
 	RetryFirst    time.Duration // the first quick retry's wait, on average; the second waits half as long again; over 0
-	MaxConns      int           // idle connections that are kept; at least 1
+	MaxConns      int           // connections, and so requests at once; at least 1
 	Transport     http.RoundTripper
 	// Observe is told about each HTTP request: its result (out of Results) and its seconds. It may be nil, and is called from many goroutines.
 	Observe func(result string, seconds float64)
@@ -67,7 +67,7 @@ func (c Config) target() (url.URL, []string, error) {
 	return url.URL{Scheme: base.Scheme, Host: base.Host}, strings.Split(escaped, botID), nil
 }
 
-// newTransport is net/http's, with as many idle connections as there are seats: the default of 2 would close and dial all the time.
+// newTransport is net/http's, with as many connections as there are seats, all kept: by default it would keep 2, and close and dial all the time.
 func newTransport(cfg Config) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -75,6 +75,7 @@ func newTransport(cfg Config) *http.Transport {
 		TLSHandshakeTimeout:    cfg.Timeout,
 		MaxIdleConns:           cfg.MaxConns,
 		MaxIdleConnsPerHost:    cfg.MaxConns,
+		MaxConnsPerHost:        cfg.MaxConns,     // net/http would dial another whenever one is not back at once
 		IdleConnTimeout:        90 * time.Second, // as net/http's default transport has it
 		MaxResponseHeaderBytes: 256 << 10,        // net/http's own 10 MB are more than the body may have
 		ForceAttemptHTTP2:      true,             // a dialer of one's own turns it off

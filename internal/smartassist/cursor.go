@@ -17,7 +17,7 @@ type cursor struct {
 // objectIn returns a cursor at a JSON object, and false when the body is not one.
 func objectIn(body []byte) (cursor, bool) {
 	c := cursor{b: body}
-	return c, json.Valid(body) && c.kind() == '{'
+	return c, valid(body) && c.kind() == '{'
 }
 
 // kind goes to the next value, and returns its first byte.

@@ -1,7 +1,6 @@
 package smartassist
 
 import (
-	"encoding/json"
 	"net/url"
 	"path"
 	"strconv"
@@ -15,7 +14,7 @@ import (
 // decode reads the body of a success, and says false when it is not JSON. The status is the answer's own word. JSON that is no object holds
 // nothing yet, unless it is a list with an answer in it.
 func decode(body []byte) (v relay.Voicemail, status string, ok bool) {
-	if !json.Valid(body) {
+	if !valid(body) {
 		return v, "", false
 	}
 	c := cursor{b: body}

@@ -151,3 +151,18 @@ func FuzzExpiresAt(f *testing.F) {
 		}
 	})
 }
+
+func FuzzValid(f *testing.F) {
+	for _, row := range corpus {
+		f.Add(corpusFile(f, row.file))
+	}
+	for _, s := range []string{"", " ", "1", "-", "-0", "01", "1.", "1.5e", "1E+5 ", `"\u12`, `"\u12aG"`, `"\x"`, "\"\x01\"", "[", "[1,]", "[1 2]", `{"a"}`, `{"a":1,}`, `{1:2}`, `{"a":tru}`, "nul", "[[]", "{}{}", "\xff",
+		strings.Repeat("[", mostNested) + strings.Repeat("]", mostNested), strings.Repeat("[", mostNested+1) + strings.Repeat("]", mostNested+1)} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if got, want := valid(body), json.Valid(body); got != want {
+			t.Fatalf("%q: %v, want %v", body, got, want)
+		}
+	})
+}

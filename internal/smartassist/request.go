@@ -64,7 +64,9 @@ func (c *Client) ask(ctx context.Context, u *url.URL) result {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return redirected(u, resp)
 	}
-	body, err := readBody(resp)
+	buf := c.buffer()
+	defer c.keep(buf) // nothing of it is in use: what is wanted has been copied
+	body, err := readBody(buf, resp)
 	good := resp.StatusCode >= 200 && resp.StatusCode < 300
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -91,6 +93,7 @@ func (c *Client) request(ctx context.Context, u *url.URL, token string) *http.Re
 		// net/http repeats a GET by itself when a kept connection breaks, which would cost budget that nobody granted. It does not when
 		// there is a body; an empty one leaves no trace on the wire, but by HTTP/2: there it repeats only what was never processed anyway.
 		req.Body = io.NopCloser(strings.NewReader(""))
+		req.TransferEncoding = []string{"identity"} // or net/http looks by a goroutine of its own whether the body is empty
 	}
 	return req.WithContext(ctx)
 }
@@ -98,16 +101,30 @@ func (c *Client) request(ctx context.Context, u *url.URL, token string) *http.Re
 var errTooLarge = errors.New("body too large")
 
 // readBody reads at most MaxBody; beside an error the body is incomplete, and nil.
-func readBody(resp *http.Response) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(resp.ContentLength, 4<<10), 64<<10)) + bytes.MinRead) // a sender may lie
-	switch n, err := b.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); {
+func readBody(buf *bytes.Buffer, resp *http.Response) ([]byte, error) {
+	buf.Reset()
+	buf.Grow(int(min(max(resp.ContentLength, 2<<10), 64<<10)) + bytes.MinRead) // a sender may lie
+	switch n, err := buf.ReadFrom(io.LimitReader(resp.Body, MaxBody+1)); {
 	case err != nil:
 		return nil, err
 	case n > MaxBody:
 		return nil, errTooLarge
 	}
-	return b.Bytes(), nil
+	return buf.Bytes(), nil
+}
+
+// buffer returns one for an answer. A new one for each would be half of what a call gives the collector to do.
+func (c *Client) buffer() *bytes.Buffer {
+	if buf, ok := c.buffers.Get().(*bytes.Buffer); ok {
+		return buf
+	}
+	return new(bytes.Buffer)
+}
+
+func (c *Client) keep(buf *bytes.Buffer) {
+	if buf.Cap() <= 64<<10 {
+		c.buffers.Put(buf)
+	}
 }
 
 // redirected decides where a redirect may be followed to: the same scheme, host and port, since the token goes along.
