@@ -76,6 +76,7 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 		}
 	})
 	shown.Go(func() { d.level(work) })
+	shown.Go(func() { a.spare(work) })
 	err = d.run(work)
 	stop()
 	hide()
