@@ -10,7 +10,7 @@ import (
 // The collector lets the heap grow by as much as is alive, which is a few megabytes here: it would run twenty times a second under load, for a
 // sixth of the CPU. So the heap may grow by up to headroom, by no more than mostGrowth percent, and as Go has it when more is alive.
 const (
-	headroom   = 20 << 20 // bytes
+	headroom   = 12 << 20 // bytes
 	goGrowth   = 100      // percent
 	mostGrowth = 400      // percent
 )
@@ -20,7 +20,7 @@ func (a *app) spare(ctx context.Context) {
 	if a.getenv("GOGC") != "" || a.getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	t := time.NewTicker(2 * time.Second)
+	t := time.NewTicker(250 * time.Millisecond)
 	defer t.Stop()
 	roots := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}} // what the growth is of
 	for set := 0; ; {
