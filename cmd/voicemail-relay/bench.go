@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,8 +57,8 @@ With --nats.url it uses that server, under names that begin with bench-, and del
 				return usagef("--latency must be from 0s to 5s")
 			case b.rounds < 1:
 				return usagef("--rounds must be at least 1")
-			case b.waiting < 0:
-				return usagef("--waiting must be at least 0")
+			case b.waiting < 0 || b.waiting > 1_000_000:
+				return usagef("--waiting must be from 0 to 1000000")
 			}
 			if b.load.Faults, err = bench.ParseFaults(b.faults); err != nil {
 				return usagef("--faults: %v", err)
@@ -125,14 +124,15 @@ func (a *app) bench(ctx context.Context, p bench.Programs, b benching) error {
 			fmt.Fprintf(a.stdout, "round %d  %-18s %6.0f calls/s  %6.1f µs CPU a call  %6.1f µs of the server  %5.1f MiB\n", round, name, f.CallsPerSecond, f.CPU, f.ServerCPU, f.PeakMiB)
 		}
 	}
+	if b.waiting > 0 {
+		return a.benchWaiting(ctx, p, b)
+	}
 	r, err := p.Contest(ctx, b.load, b.rounds, b.ledger, told)
 	if err != nil {
 		return err
 	}
 	if b.asJSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+		return a.printJSON(r)
 	}
 	fmt.Fprintf(a.stdout, "\nmedians of %d rounds, and beside the floor in the same round:\n", r.Rounds)
 	for _, e := range r.Each {
@@ -143,4 +143,16 @@ func (a *app) bench(ctx context.Context, p bench.Programs, b benching) error {
 		}
 	}
 	return nil
+}
+
+func (a *app) benchWaiting(ctx context.Context, p bench.Programs, b benching) error {
+	r, err := p.Waiting(ctx, b.load, b.waiting, func(line string) {
+		if !b.asJSON {
+			fmt.Fprintln(a.stdout, line)
+		}
+	})
+	if err != nil || !b.asJSON {
+		return err
+	}
+	return a.printJSON(r)
 }

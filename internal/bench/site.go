@@ -124,7 +124,7 @@ func (s *site) enter(ctx context.Context, c contender, concurrency int, first ti
 		argv = append(argv, "bench", "profile", s.p.Profile)
 	}
 	argv = append(argv, append([]string{"run", "--nats.url", s.url, "--http.addr", addr, "--smartassist.base_url", s.api, "--smartassist.app_id", appID, "--smartassist.rate_limit", "0",
-		"--calls.concurrency", n, "--smartassist.concurrency", n, "--wait.first", first.String(), "--log.format", "json"}, named()...)...)
+		"--calls.concurrency", n, "--smartassist.concurrency", n, "--wait.first", first.String(), "--wait.recording_for", (first + 10*time.Minute).String(), "--log.format", "json"}, named()...)...)
 	if s.subject, err = start(ctx, s.dir, argv, "RELAY_SMARTASSIST_APP_SECRET="+secret); err != nil {
 		return err
 	}
