@@ -26,6 +26,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	if err != nil {
 		return false, err
 	}
+	b.added.Add(1)
 	m := nats.NewMsg(b.cfg.due(p))
 	m.Data = d.Body
 	m.Header.Set(historyHeader, string(history))
@@ -33,7 +34,6 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(p.key))
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(d), 10))
-	b.added.Add(1)
 	if now := time.Now(); d.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
 		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).Add(time.Duration(b.ahead.Load())).UTC().Format(time.RFC3339Nano))
