@@ -93,6 +93,10 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(t) // whoever asked may be gone
 		return
 	}
+	if !strings.HasSuffix(r.URL.Path, "/voicemail") { // a recording
+		u.emulator.ServeHTTP(w, r)
+		return
+	}
 	u.requests.Add(1)
 	if u.Latency > 0 {
 		time.Sleep(u.Latency) // its client waits longer than that

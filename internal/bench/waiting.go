@@ -30,7 +30,7 @@ type WaitingReport struct {
 func (p Programs) Waiting(ctx context.Context, l Load, waiting int, say func(string)) (r WaitingReport, err error) {
 	r = WaitingReport{Load: l, Waiting: waiting}
 	// Nothing may be due before all are parked and the fresh ones are through; and an appointment takes one hop, of ten minutes at most.
-	first := time.Minute + time.Duration(waiting)*time.Second/1500 + time.Duration(l.Calls)*time.Second/1000
+	first := 5*time.Second + time.Duration(waiting)*time.Second/1500 + time.Duration(l.Calls)*3*time.Second/1000
 	if first > 10*time.Minute {
 		first = 10 * time.Minute
 	}

@@ -16,7 +16,7 @@ import (
 // intake takes calls in from call.ended until ctx ends; work is the context of what it began.
 //
 // Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
-// parked or folded while all of these hang. While they do not, these stay free: calls that only wait in hand cost memory.
+// parked or folded while all of these hang. While they do not, most of these stay free: calls that only wait in hand cost memory.
 func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) error {
 	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
 	p, err := b.newPuller("", b.cfg.durable(), msgs)
@@ -24,7 +24,7 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		return err
 	}
 	b.guard(p)
-	free, reserve := 2*b.cfg.Concurrency, b.cfg.Concurrency
+	free, reserve := 2*b.cfg.Concurrency, b.cfg.Concurrency*7/8
 	moved, stuck := false, false // something has landed since the last beat; nothing did between the two before
 	landed := make(chan struct{}, free)
 	back, forget := b.reconnected()
