@@ -21,6 +21,7 @@ type benching struct {
 	rounds  int
 	waiting int
 	ledger  bool
+	relay   string
 	against string
 	profile string
 	asJSON  bool
@@ -63,14 +64,16 @@ With --nats.url it uses that server, under names that begin with bench-, and del
 			if b.load.Faults, err = bench.ParseFaults(b.faults); err != nil {
 				return usagef("--faults: %v", err)
 			}
-			p := bench.Programs{Against: b.against, Profile: b.profile}
+			p := bench.Programs{Relay: b.relay, Against: b.against, Profile: b.profile}
 			if cmd.Flags().Changed("nats.url") {
 				p.NATS, _ = cmd.Flags().GetString("nats.url")
 			}
 			if p.Self, err = os.Executable(); err != nil {
 				return err
 			}
-			p.Relay = p.Self
+			if p.Relay == "" {
+				p.Relay = p.Self
+			}
 			if p.Profile != "" { // its processes stand elsewhere
 				if p.Profile, err = filepath.Abs(p.Profile); err != nil {
 					return err
@@ -88,6 +91,7 @@ With --nats.url it uses that server, under names that begin with bench-, and del
 	f.IntVar(&b.rounds, "rounds", 3, "how often they take turns")
 	f.IntVar(&b.waiting, "waiting", 0, "so many calls that wait meanwhile: the relay beside itself without them")
 	f.BoolVar(&b.ledger, "ledger", false, "have a floor with the ledger's get and put take part, too")
+	f.StringVar(&b.relay, "relay", "", "the build of this program that is measured; empty: this one")
 	f.StringVar(&b.against, "against", "", "another build of this program to take part, too")
 	f.StringVar(&b.profile, "profile", "", "write a CPU profile of the relay's last pass to this file")
 	f.BoolVar(&b.asJSON, "json", false, "print the report as JSON")

@@ -43,18 +43,16 @@ func (f Floor) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return err
 	}
-	w := worker{Floor: f, js: js}
+	w, err := newWorker(f)
+	if err != nil {
+		return err
+	}
+	w.js = js
 	if f.Ledger {
 		if w.ledger, err = js.KeyValue(ctx, ledgerBucket); err != nil {
 			return err
 		}
 	}
-	if w.token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"appId": f.AppID, "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(f.Secret)); err != nil {
-		return err
-	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = f.Concurrency, f.Concurrency
-	w.http = &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	msgs := make(chan jetstream.Msg)
 	consuming, err := consumer.Consume(func(m jetstream.Msg) { msgs <- m }, jetstream.PullMaxMessages(2*f.Concurrency))
 	if err != nil {
@@ -85,6 +83,16 @@ type worker struct {
 	ledger jetstream.KeyValue
 	http   *http.Client
 	token  string
+}
+
+func newWorker(f Floor) (*worker, error) {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"appId": f.AppID, "exp": time.Now().Add(time.Hour).Unix()}).SignedString([]byte(f.Secret))
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = f.Concurrency, f.Concurrency
+	return &worker{Floor: f, token: token, http: &http.Client{Transport: transport, Timeout: 10 * time.Second}}, nil
 }
 
 // handle settles one call.

@@ -30,7 +30,7 @@ type WaitingReport struct {
 func (p Programs) Waiting(ctx context.Context, l Load, waiting int, say func(string)) (r WaitingReport, err error) {
 	r = WaitingReport{Load: l, Waiting: waiting}
 	// Nothing may be due before all are parked and the fresh ones are through; and an appointment takes one hop, of ten minutes at most.
-	first := 5*time.Second + time.Duration(waiting)*time.Second/1500 + time.Duration(l.Calls)*3*time.Second/1000
+	first := 3*time.Second + time.Duration(waiting)*time.Second/1500 + time.Duration(l.Calls)*3*time.Second/1000
 	if first > 10*time.Minute {
 		first = 10 * time.Minute
 	}
@@ -108,7 +108,7 @@ func (p Programs) Waiting(ctx context.Context, l Load, waiting int, say func(str
 		return r, err
 	}
 	say(fmt.Sprintf("%.0f fresh calls/s while all come due: %.2f", r.Due, r.Due/r.Alone))
-	if err := heard.until(ctx, "waiting", waiting); err != nil {
+	if err := s.settled(ctx, waiting+4*l.Calls); err != nil {
 		return r, err
 	}
 	return r, prove(ctx, s.js, s.api, all...)

@@ -32,7 +32,7 @@ func guarded(t *testing.T, publish []string) (url string) {
 	return s.ClientURL()
 }
 
-func connected(t *testing.T, url, user string, cfg Config) (*nats.Conn, *Bus) {
+func connected(t testing.TB, url, user string, cfg Config) (*nats.Conn, *Bus) {
 	t.Helper()
 	nc, err := Dial(Dialing{URL: url, Name: "test", Log: zap.NewNop(), Options: []nats.Option{nats.UserInfo(user, user)}})
 	if err != nil {
@@ -46,7 +46,7 @@ func connected(t *testing.T, url, user string, cfg Config) (*nats.Conn, *Bus) {
 	return nc, b
 }
 
-func testConfig(t *testing.T) Config {
+func testConfig(t testing.TB) Config {
 	t.Helper()
 	purse, err := budget.New(budget.Config{Seats: 4, Shared: budget.NewSeats(4), ProbeFirst: time.Second, ProbeMax: time.Second})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // onServer is a bus with its streams on a server in the process.
-func onServer(t *testing.T, cfg Config) (*nats.Conn, *Bus) {
+func onServer(t testing.TB, cfg Config) (*nats.Conn, *Bus) {
 	t.Helper()
 	s, err := natsd.Start(natsd.Config{StoreDir: t.TempDir(), Host: "127.0.0.1"})
 	if err != nil {
