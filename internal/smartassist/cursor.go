@@ -39,11 +39,7 @@ func (c *cursor) skip() []byte {
 	for depth := 0; ; {
 		switch c.b[c.i] {
 		case '"':
-			for c.i++; c.b[c.i] != '"'; c.i++ {
-				if c.b[c.i] == '\\' {
-					c.i++
-				}
-			}
+			c.closing()
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -56,6 +52,21 @@ func (c *cursor) skip() []byte {
 		c.i++
 		if depth == 0 {
 			return c.b[start:c.i]
+		}
+	}
+}
+
+// closing goes from a string's opening quote to its closing one: that before which no backslash stands, or an even number of them.
+func (c *cursor) closing() {
+	for {
+		c.i++
+		c.i += bytes.IndexByte(c.b[c.i:], '"')
+		escapes := 0
+		for c.b[c.i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return
 		}
 	}
 }
