@@ -99,6 +99,9 @@ With --nats.url it uses that server, under names that begin with bench-, and del
 		return bench.Child(cmd.Context(), args[0], a.stdout)
 	}}
 	profile := &cobra.Command{Use: "profile FILE COMMAND…", Hidden: true, DisableFlagParsing: true, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) < 2 {
+			return usagef("bench profile is not for use by hand")
+		}
 		return a.profile(cmd.Context(), args[0], args[1:])
 	}}
 	cmd.AddCommand(child, profile)
@@ -125,7 +128,7 @@ func (a *app) profile(ctx context.Context, file string, args []string) error {
 func (a *app) bench(ctx context.Context, p bench.Programs, b benching) error {
 	told := func(round int, name string, f bench.Figures) {
 		if !b.asJSON {
-			fmt.Fprintf(a.stdout, "round %d  %-18s %6.0f calls/s  %6.1f µs CPU a call  %6.1f µs of the server  %5.1f MiB\n", round, name, f.CallsPerSecond, f.CPU, f.ServerCPU, f.PeakMiB)
+			fmt.Fprintf(a.stdout, "round %d  %-20s %6.0f calls/s  %6.1f µs CPU a call  %6.1f µs of the server  %5.1f MiB\n", round, name, f.CallsPerSecond, f.CPU, f.ServerCPU, f.PeakMiB)
 		}
 	}
 	if b.waiting > 0 {
@@ -138,12 +141,12 @@ func (a *app) bench(ctx context.Context, p bench.Programs, b benching) error {
 	if b.asJSON {
 		return a.printJSON(r)
 	}
-	fmt.Fprintf(a.stdout, "\nmedians of %d rounds, and beside the floor in the same round:\n", r.Rounds)
+	fmt.Fprintf(a.stdout, "\nmedians of %d rounds, and beside the %s in the same round:\n", r.Rounds, r.Yardstick)
 	for _, e := range r.Each {
-		fmt.Fprintf(a.stdout, "%-18s %6.0f calls/s %5.2f  %6.1f µs %5.2f  server %6.1f µs %5.2f  %5.1f MiB  %4.0f ms to start  %.2f requests a call  %d connections\n", e.Name, e.Median.CallsPerSecond, e.Ratio.CallsPerSecond,
+		fmt.Fprintf(a.stdout, "%-20s %6.0f calls/s %5.2f  %6.1f µs %5.2f  server %6.1f µs %5.2f  %5.1f MiB  %4.0f ms to start  %.2f requests a call  %d connections\n", e.Name, e.Median.CallsPerSecond, e.Ratio.CallsPerSecond,
 			e.Median.CPU, e.Ratio.CPU, e.Median.ServerCPU, e.Ratio.ServerCPU, e.Median.PeakMiB, e.Median.StartMS, e.Median.RequestsPerCall, e.Median.Connections)
 		if l := e.Median.LatencyMS; l != nil {
-			fmt.Fprintf(a.stdout, "%-18s latency: median %.2f ms %5.2f, 95 %% %.2f ms, 99 %% %.2f ms, most %.1f ms\n", "", l.P50, e.Ratio.LatencyP50, l.P95, l.P99, l.Max)
+			fmt.Fprintf(a.stdout, "%-20s latency: median %.2f ms %5.2f, 95 %% %.2f ms, 99 %% %.2f ms, most %.1f ms\n", "", l.P50, e.Ratio.LatencyP50, l.P95, l.P99, l.Max)
 		}
 	}
 	return nil

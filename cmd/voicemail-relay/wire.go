@@ -237,13 +237,13 @@ func ownSeats(all, accounts int) int {
 	return max(1, all/8/accounts)
 }
 
-// queued is how many calls of each account may wait in hand for a seat. The bus has twice as many in hand as there are seats: an account alone may
-// have all of these; of several, none may have so many that it holds up the others.
+// queued is how many calls of each account may wait in hand for a seat: as many as the bus takes in hand of an account that is alone; of several a
+// few, since all of them together have to leave room for what is to be parked.
 func queued(all, seats, accounts int) int {
 	if accounts == 1 {
-		return 2*all - min(seats, all)
+		return 2*all - all*7/8 - min(seats, all)
 	}
-	return all / accounts
+	return max(1, all/8/accounts)
 }
 
 // policy is how long to wait, by the settings.

@@ -88,7 +88,7 @@ func until(ctx context.Context, what string, is func() (bool, error)) error {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%s: not within the time given", what), ctx.Err())
+			return fmt.Errorf("waiting for %s: %w", what, context.Cause(ctx))
 		}
 	}
 }

@@ -8,20 +8,22 @@ import (
 
 // A Report is what a contest came to.
 type Report struct {
-	Load   Load     `json:"load"`
-	Rounds int      `json:"rounds"`
-	Each   []Result `json:"contenders"`
+	Load   Load `json:"load"`
+	Rounds int  `json:"rounds"`
+	// What the others are held against: the floor, or the relay without faults.
+	Yardstick string   `json:"yardstick"`
+	Each      []Result `json:"contenders"`
 }
 
-// A Result is a contender's: every round, the medians, and the median of what each round's figures were beside the floor's.
+// A Result is a contender's: every round, the medians, and the median of what each round's figures were beside the yardstick's.
 type Result struct {
 	Name   string    `json:"name"`
 	Median Figures   `json:"median"`
-	Ratio  Ratio     `json:"to_floor"`
+	Ratio  Ratio     `json:"to_yardstick"`
 	Rounds []Figures `json:"rounds"`
 }
 
-// A Ratio is to the floor in the same round; 0 where there is none.
+// A Ratio is to the yardstick in the same round; 0 where there is none.
 type Ratio struct {
 	CallsPerSecond float64 `json:"calls_per_second,omitempty"`
 	CPU            float64 `json:"cpu,omitempty"`
@@ -31,17 +33,18 @@ type Ratio struct {
 
 // Contest has floor and relay take turns at a load, in rounds; each told is called with what a pass came to.
 func (p Programs) Contest(ctx context.Context, l Load, rounds int, ledger bool, told func(round int, name string, f Figures)) (Report, error) {
-	all := []contender{{name: "floor"}, {name: "relay", binary: p.Relay}}
+	all := []contender{{name: "floor"}}
+	if len(l.Faults) > 0 { // the floor has no answer to trouble: the relay is its own yardstick
+		all[0] = contender{name: "relay without faults", binary: p.Relay, calm: true}
+	}
+	all = append(all, contender{name: "relay", binary: p.Relay})
 	if ledger {
 		all = append(all, contender{name: "floor with ledger", ledger: true})
 	}
 	if p.Against != "" {
 		all = append(all, contender{name: "against", binary: p.Against})
 	}
-	if len(l.Faults) > 0 { // the floor has no answer to trouble: the relay is its own yardstick
-		all = all[1:2]
-	}
-	r := Report{Load: l, Rounds: rounds}
+	r := Report{Load: l, Rounds: rounds, Yardstick: all[0].name}
 	for _, c := range all {
 		r.Each = append(r.Each, Result{Name: c.name})
 	}
@@ -80,9 +83,6 @@ func (r *Result) sum(floor Result) {
 	if r.Rounds[0].LatencyMS != nil {
 		r.Median.LatencyMS = &Latency{over(func(f Figures) float64 { return f.LatencyMS.P50 }), over(func(f Figures) float64 { return f.LatencyMS.P95 }),
 			over(func(f Figures) float64 { return f.LatencyMS.P99 }), over(func(f Figures) float64 { return f.LatencyMS.Max })}
-	}
-	if floor.Name != "floor" {
-		return
 	}
 	to := func(get func(Figures) float64) float64 {
 		var v []float64

@@ -49,6 +49,9 @@ func (l Load) patience() time.Duration {
 
 // pass measures one contender on a site of its own.
 func (p Programs) pass(ctx context.Context, c contender, l Load) (f Figures, err error) {
+	if c.calm {
+		l.Faults = nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, l.patience())
 	defer cancel()
 	s, err := open(ctx, p, upstreamRole{l.Latency, l.Faults})
@@ -59,6 +62,8 @@ func (p Programs) pass(ctx context.Context, c contender, l Load) (f Figures, err
 	if err := s.enter(ctx, c, l.Concurrency, 0); err != nil {
 		return f, err
 	}
+	ctx, ignore := s.watched(ctx)
+	defer ignore()
 	b := batch{name: "call", calls: l.Calls}
 	var took time.Duration
 	var used, served usage
@@ -80,7 +85,7 @@ func (p Programs) pass(ctx context.Context, c contender, l Load) (f Figures, err
 	n := float64(l.Calls)
 	f.CallsPerSecond, f.CPU, f.ServerCPU = n/took.Seconds(), used.cpu/n*1e6, served.cpu/n*1e6
 	f.PeakMiB, f.StartMS = float64(used.top)/(1<<20), float64(s.begun.Microseconds())/1e3
-	f.RequestsPerCall, f.Connections = float64(t.Requests)/n, t.Connections
+	f.RequestsPerCall, f.Connections = float64(t.Requests)/n, t.Connections-1 // the tally's own
 	return f, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,8 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	ended chan error
-	log   *os.File // what it said on stderr
+	gone  chan struct{} // closed when it has ended
+	log   *os.File      // what it said on stderr
 
 	mu    sync.Mutex
 	lines []string // what it printed on stdout
@@ -32,8 +34,8 @@ func start(ctx context.Context, dir string, argv []string, env ...string) (*proc
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), ended: make(chan error, 1), log: log, news: make(chan struct{}, 1)}
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, append(os.Environ(), env...), log
+	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), ended: make(chan error, 1), gone: make(chan struct{}), log: log, news: make(chan struct{}, 1)}
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, append(clean(os.Environ()), env...), log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -44,6 +46,7 @@ func start(ctx context.Context, dir string, argv []string, env ...string) (*proc
 	go func() { // ends with the process
 		p.read(out)
 		p.ended <- p.cmd.Wait()
+		close(p.gone)
 	}()
 	return p, nil
 }
@@ -111,6 +114,13 @@ func (p *process) stop() error {
 		_ = p.cmd.Process.Kill()
 		return p.trouble("it did not stop within 30 s", <-p.ended)
 	}
+}
+
+// clean leaves out what would set the relay otherwise than all that take part have it.
+func clean(environ []string) []string {
+	return slices.DeleteFunc(environ, func(kv string) bool {
+		return strings.HasPrefix(kv, "RELAY_") || strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
+	})
 }
 
 // usage is what a process has used so far.

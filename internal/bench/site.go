@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,6 +31,7 @@ type contender struct {
 	name   string
 	binary string // of the relay; empty: the floor
 	ledger bool   // the floor's
+	calm   bool   // it is spared the faults
 }
 
 // A site is a server, an emulator and one contender between them.
@@ -74,6 +76,7 @@ func open(ctx context.Context, p Programs, up upstreamRole) (s *site, err error)
 		return s, err
 	}
 	setup := exec.CommandContext(ctx, p.Self, append([]string{"setup", "--nats.url", s.url, "--smartassist.app_id", appID}, named()...)...)
+	setup.Env = clean(os.Environ())
 	if out, err := setup.CombinedOutput(); err != nil {
 		return s, fmt.Errorf("bench: setup: %w: %s", err, out)
 	}
@@ -147,6 +150,19 @@ func (s *site) enter(ctx context.Context, c contender, concurrency int, first ti
 			return s.subject.trouble("it did not become ready", within.Err())
 		}
 	}
+}
+
+// watched ends a context when the contender ends before it was told to.
+func (s *site) watched(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with either
+		select {
+		case <-s.subject.gone:
+			cancel(s.subject.trouble("it ended meanwhile", errors.New("too early")))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 // tally asks the emulator what it counted.

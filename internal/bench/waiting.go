@@ -20,6 +20,7 @@ type WaitingReport struct {
 	Alone  float64 `json:"fresh_per_second"`  // fresh calls told while nobody waits
 	Beside float64 `json:"fresh_per_second_beside_waiting"`
 	Due    float64 `json:"fresh_per_second_while_all_come_due"`
+	Told   float64 `json:"waiting_told_per_second_meanwhile"` // of those that had waited
 
 	RelayMiB    float64 `json:"relay_mib"`         // resident, before anybody waited
 	RelayMore   float64 `json:"relay_mib_more"`    // while they wait
@@ -44,6 +45,8 @@ func (p Programs) Waiting(ctx context.Context, l Load, waiting int, say func(str
 	if err := s.enter(ctx, contender{name: "relay", binary: p.Relay}, l.Concurrency, first); err != nil {
 		return r, err
 	}
+	ctx, ignore := s.watched(ctx)
+	defer ignore()
 	heard, deaf, err := s.listen()
 	if err != nil {
 		return r, err
@@ -104,10 +107,12 @@ func (p Programs) Waiting(ctx context.Context, l Load, waiting int, say func(str
 	case <-ctx.Done():
 		return r, ctx.Err()
 	}
+	before := heard.of("waiting")
 	if r.Due, err = pace("due"); err != nil {
 		return r, err
 	}
-	say(fmt.Sprintf("%.0f fresh calls/s while all come due: %.2f", r.Due, r.Due/r.Alone))
+	r.Told = float64(heard.of("waiting")-before) / (float64(l.Calls) / r.Due)
+	say(fmt.Sprintf("%.0f fresh calls/s while all come due: %.2f; %.0f/s of those that had waited", r.Due, r.Due/r.Alone, r.Told))
 	if err := s.settled(ctx, waiting+4*l.Calls); err != nil {
 		return r, err
 	}
@@ -158,16 +163,21 @@ func (s *site) listen() (e *ears, deaf func(), err error) {
 // until waits until so many of a batch were heard.
 func (e *ears) until(ctx context.Context, name string, n int) error {
 	for {
-		e.mu.Lock()
-		have := e.count[name]
-		e.mu.Unlock()
+		have := e.of(name)
 		if have >= n {
 			return nil
 		}
 		select {
 		case <-e.news:
 		case <-ctx.Done():
-			return fmt.Errorf("bench: %d of %d verdicts of %q: %w", have, n, name, ctx.Err())
+			return fmt.Errorf("bench: %d of %d verdicts of %q: %w", have, n, name, context.Cause(ctx))
 		}
 	}
+}
+
+// of is how many of a batch were heard so far.
+func (e *ears) of(name string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.count[name]
 }

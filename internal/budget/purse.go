@@ -109,12 +109,14 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 		}
 		return false, false, w
 	}
+	p.queue.line = true
 	if p.seats == 0 {
 		return false, false, Wait{Changed: p.wake.wait()}
 	}
 	if ok, changed := p.sit(); !ok {
 		return false, false, Wait{Changed: changed}
 	}
+	p.queue.line, p.queue.left = false, time.Time{}
 	if !p.spend(now) {
 		p.rise()
 		w = Wait{Changed: p.wake.wait(), Closed: shut, Down: p.downSince()}

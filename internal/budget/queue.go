@@ -14,10 +14,16 @@ const patience = time.Second
 // nothing starves.
 const shareOfLine = 8
 
+// leftFor is how long the line takes to come for a seat that was left to it, at most: it may not want it any more.
+const leftFor = 10 * time.Millisecond
+
 // A queue is who waits for a seat that a request of the same account is about to leave, in their order. It is guarded by its owner's mutex.
 type queue struct {
 	waiting []chan bool // told once: whether it has a seat now
+	line    bool        // the line waits for a seat, too
+	left    time.Time   // when a seat was left to it
 	passed  int         // seats that were handed on since the line got one
+	kept    bool        // a seat for all was handed on last time, though other accounts waited for one
 }
 
 // Take takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget. Where
@@ -42,11 +48,13 @@ func (p *Purse) Take(ctx context.Context, waiting func()) bool {
 func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue.waiting) == 0 && p.tryTake() {
+	left := p.cfg.Now().Sub(p.queue.left) <= leftFor
+	idle := p.seats == p.cfg.Seats && !left // nobody will hand a seat on
+	if (len(p.queue.waiting) == 0 && !left || idle) && p.tryTake() {
 		return true, nil
 	}
 	// Seats of others are not waited for: they tell the line alone when they become free.
-	if p.cfg.Limit > 0 || p.state != Open || p.seats == p.cfg.Seats || len(p.queue.waiting) >= p.cfg.Queue {
+	if p.cfg.Limit > 0 || p.state != Open || idle || len(p.queue.waiting) >= p.cfg.Queue {
 		return false, nil
 	}
 	seat = make(chan bool, 1)
@@ -68,9 +76,14 @@ func (p *Purse) leave(seat chan bool) bool {
 // handOn gives free seats to who waits, but for one that it is the line's turn to take.
 func (p *Purse) handOn() {
 	for len(p.queue.waiting) > 0 && p.state == Open && p.seats > 0 {
-		if p.wake.ch != nil { // the line waits
+		if p.queue.line {
 			if p.queue.passed++; p.queue.passed >= shareOfLine {
-				p.queue.passed = 0
+				p.queue.passed, p.queue.left = 0, p.cfg.Now()
+				return
+			}
+		}
+		if p.own == 0 && p.cfg.Shared.wanted() { // every other one is left to other accounts
+			if p.queue.kept = !p.queue.kept; !p.queue.kept {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,29 +85,92 @@ func TestWaitingEndsWhenTheAccountIsClosed(t *testing.T) {
 	})
 }
 
-func TestLineGetsItsShareOfSeats(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := queuedPurse(t, 1, 3*shareOfLine)
-		p.TryTake()
-		for range 3 * shareOfLine {
-			take(t.Context(), p)
-		}
-		lines := 0
-		for range 2 * shareOfLine {
-			_, _, w := p.Acquire()
-			p.Release(false)
-			synctest.Wait()
-			if ok, _, _ := p.Acquire(); ok { // told by w.Changed
-				lines++
-				select {
-				case <-w.Changed:
-				default:
-					t.Error("a seat is free, and the line is not told")
+// drive has so many fresh calls and a line want seats all the time for a minute, each request taking so long, and counts who was served.
+func drive(p *Purse, fresh int, line bool, latency time.Duration) (served, lined, refused int) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	count := func(n *int) { mu.Lock(); *n++; mu.Unlock() }
+	var all sync.WaitGroup
+	for range fresh {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if !p.Take(ctx, func() {}) {
+					count(&refused)
+					<-time.After(time.Millisecond)
+					continue
 				}
+				<-time.After(latency)
+				p.Give()
+				count(&served)
 			}
+		})
+	}
+	for line && ctx.Err() == nil {
+		ok, _, w := p.Acquire()
+		if !ok {
+			select {
+			case <-w.Changed:
+			case <-ctx.Done():
+			}
+			continue
 		}
-		if lines != 2 {
-			t.Errorf("the line got %d of %d seats, want every %dth", lines, 2*shareOfLine, shareOfLine)
+		all.Go(func() {
+			<-time.After(latency)
+			p.Release(false)
+			count(&lined)
+		})
+	}
+	all.Wait()
+	return served, lined, refused
+}
+
+func TestLineGetsItsShareOfSeats(t *testing.T) {
+	for _, row := range []struct {
+		seats   int
+		latency time.Duration
+	}{{64, 200 * time.Millisecond}, {64, 20 * time.Millisecond}, {8, 200 * time.Millisecond}, {128, time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			served, lined, _ := drive(queuedPurse(t, row.seats, row.seats/8), row.seats+row.seats/8, true, row.latency)
+			all := int(time.Minute/row.latency) * row.seats
+			if served+lined < all*9/10 || lined < all/16 || lined > all/4 {
+				t.Errorf("%d seats, %s: %d fresh calls and %d of the line, of %d that are possible; want all seats in use, and a share of some %d for the line", row.seats, row.latency, served, lined, all, all/shareOfLine)
+			}
+		})
+	}
+}
+
+func TestOneSeatIsNotLeftIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		served, lined, _ := drive(queuedPurse(t, 1, 2), 3, true, 200*time.Millisecond)
+		if served+lined < 290 || lined < 10 {
+			t.Errorf("%d fresh calls and %d of the line, want 300 in all", served, lined)
+		}
+		if served, _, _ := drive(queuedPurse(t, 1, 2), 3, false, 200*time.Millisecond); served < 295 {
+			t.Errorf("%d fresh calls without a line, want 300", served)
+		}
+	})
+}
+
+// A queue must not keep the seats that are for all from the lines of other accounts.
+func TestQueueLeavesSeatsToOtherAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := NewSeats(8)
+		mk := func() *Purse {
+			p, err := New(Config{Seats: 8, Own: 1, Shared: shared, Queue: 4, ProbeFirst: time.Second, ProbeMax: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		a, b := mk(), mk()
+		var fresh, other int
+		var both sync.WaitGroup
+		both.Go(func() { fresh, _, _ = drive(a, 12, false, 100*time.Millisecond) })
+		both.Go(func() { _, other, _ = drive(b, 0, true, 100*time.Millisecond) })
+		both.Wait()
+		if fresh < 600 || other < 1200 { // its own seat alone would give 600
+			t.Errorf("%d fresh calls of one account, %d of the other's line: the seats for all are kept", fresh, other)
 		}
 	})
 }

@@ -24,6 +24,13 @@ func (s *Seats) take(n int) (int, <-chan struct{}) {
 	return n, nil
 }
 
+// wanted says that somebody waits for one.
+func (s *Seats) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wake.ch != nil
+}
+
 func (s *Seats) give(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

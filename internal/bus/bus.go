@@ -76,8 +76,6 @@ type Bus struct {
 	added  atomic.Uint64 // messages that this process has begun to put there
 	none   atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
 
-	backlog backlog
-
 	replicated atomic.Bool // the work stream has replicas, and any of them may answer
 
 	restoring sync.Mutex

@@ -26,7 +26,8 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	if err != nil {
 		return false, err
 	}
-	b.added.Add(1)
+	b.added.Add(1) // and again when it is there: who looks between sees neither
+	defer b.added.Add(1)
 	m := nats.NewMsg(b.cfg.due(p))
 	m.Data = d.Body
 	m.Header.Set(historyHeader, string(history))
@@ -72,6 +73,17 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 		return repeat && !told, err
 	}
 	return repeat, nil
+}
+
+// unheard says that a session stands nowhere in the work stream, for who may be wrong: that one would cost a request. Where there is one replica it
+// spares the second look that last takes.
+func (b *Bus) unheard(ctx context.Context, key string) bool {
+	s, err := b.work(ctx)
+	if err != nil || b.replicated.Load() {
+		return false
+	}
+	_, err = s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
+	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
 // vacant says that nobody waits in the work stream, as far as this process knows.
@@ -204,7 +216,7 @@ func (b *Bus) last(ctx context.Context, key string) (*jetstream.RawStreamMsg, er
 		return nil, err
 	}
 	m, err := s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
-	if errors.Is(err, jetstream.ErrMsgNotFound) && b.replicated.Load() {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return b.lastOfLeader(ctx, key)
 	}
 	return m, err

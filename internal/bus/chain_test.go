@@ -28,7 +28,6 @@ func TestLaggingReplicaIsNotBelieved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.replicated.Store(true)
 	stream := s.CachedInfo().Config
 	stream.AllowDirect = false // what is read directly is answered by the replica that lags alone
 	if _, err := b.js.UpdateStream(ctx, stream); err != nil {

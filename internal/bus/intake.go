@@ -16,7 +16,7 @@ import (
 // intake takes calls in from call.ended until ctx ends; work is the context of what it began.
 //
 // Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
-// parked or folded while all of these hang. While they do not, most of these stay free: calls that only wait in hand cost memory.
+// parked or folded while all of these hang.
 func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) error {
 	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
 	p, err := b.newPuller("", b.cfg.durable(), msgs)
@@ -24,7 +24,7 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		return err
 	}
 	b.guard(p)
-	free, reserve := 2*b.cfg.Concurrency, b.cfg.Concurrency*7/8
+	free, reserve := 2*b.cfg.Concurrency, b.reserve()
 	moved, stuck := false, false // something has landed since the last beat; nothing did between the two before
 	landed := make(chan struct{}, free)
 	back, forget := b.reconnected()
@@ -78,6 +78,15 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 	}
 }
 
+// reserve is how many places for calls in hand stay free while those that are in hand come to an end: nothing but an account without a limit can
+// be waited for where it is alone, and calls that only wait cost memory. Of several none may hold up the others.
+func (b *Bus) reserve() int {
+	if len(b.cfg.Accounts) != 1 || b.cfg.Accounts[0].Purse.HasLimit() {
+		return 0
+	}
+	return b.cfg.Concurrency * 7 / 8
+}
+
 // fresh handles one delivery of call.ended.
 func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	defer t.pass()
@@ -85,7 +94,6 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	if err != nil {
 		return
 	}
-	b.backlog.took(md.NumPending, time.Now())
 	d := relay.Delivery{
 		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
 			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
@@ -100,6 +108,9 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	d.Standing = func(ctx context.Context) (bool, error) {
 		// Where nobody waits nobody is looked for. Another replica may have put one there in the last minute: its repeat costs a request, no more.
 		if b.vacant() && d.Deliveries == 1 && d.Call.Replay == 0 {
+			return false, nil
+		}
+		if d.Call.Replay == 0 && b.unheard(ctx, key) {
 			return false, nil
 		}
 		return b.standing(ctx, key, d.Call.Replay)

@@ -56,6 +56,8 @@ func (l *Ledger) Get(ctx context.Context, key string) (rec relay.Record, found b
 // value is kv.Get, by the shorter way where there is one: each call does it once.
 func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
 	if l.direct {
+		ctx, cancel := limited(ctx)
+		defer cancel()
 		m, err := l.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET.KV_"+l.bucket+"."+l.subject(key), nil)
 		switch {
 		case errors.Is(err, nats.ErrNoResponders): // the bucket has changed, or is gone

@@ -20,7 +20,6 @@ type line struct {
 	pulls map[relay.Class]*puller
 	hand  map[relay.Class][]waiting
 	turn  int
-	yield yielder // of an account without a budget
 }
 
 // waiting is a call at the head of its class.
@@ -30,7 +29,7 @@ type waiting struct {
 }
 
 func (b *Bus) newLine(a Account) (*line, error) {
-	l := &line{b: b, acct: a, depth: 1, pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}, yield: yielder{backlog: &b.backlog}}
+	l := &line{b: b, acct: a, depth: 1, pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
 	if !a.Purse.HasLimit() {
 		l.depth = min(32, a.Seats)
 	}
@@ -96,9 +95,6 @@ func (l *line) run(ctx, work context.Context, h Handler, begin func(func())) {
 // serve begins what may be begun and returns what to wait for.
 func (l *line) serve(work context.Context, h Handler, begin func(func())) budget.Wait {
 	for l.inHand() > 0 {
-		if !l.acct.Purse.HasLimit() && !l.yield.may(time.Now()) {
-			return budget.Wait{For: yieldFor}
-		}
 		ok, probe, wait := l.acct.Purse.Acquire()
 		switch {
 		case ok:

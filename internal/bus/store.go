@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,14 +16,27 @@ import (
 // store publishes a message into a stream and waits until it is stored. It is what each call does two or three times, and costs half of what
 // the client's jetstream package spends on it.
 func store(ctx context.Context, nc *nats.Conn, m *nats.Msg) (jetstream.PubAck, error) {
-	resp, err := nc.RequestMsgWithContext(ctx, m)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return jetstream.PubAck{}, jetstream.ErrNoStreamResponse
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	for tries := 0; ; tries++ {
+		resp, err := nc.RequestMsgWithContext(ctx, m)
+		switch {
+		case err == nil:
+			return ackOf(resp.Data)
+		case !errors.Is(err, nats.ErrNoResponders):
+			return jetstream.PubAck{}, err
+		case tries == 2 || sleep(ctx, 250*time.Millisecond) != nil: // a change of leaders is over by then
+			return jetstream.PubAck{}, jetstream.ErrNoStreamResponse
+		}
 	}
-	if err != nil {
-		return jetstream.PubAck{}, err
+}
+
+// limited ends a context within the time that the client's jetstream package gives a request, where it would not end.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ends := ctx.Deadline(); ends {
+		return ctx, func() {}
 	}
-	return ackOf(resp.Data)
+	return context.WithTimeout(ctx, 5*time.Second)
 }
 
 func (b *Bus) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, error) {
@@ -44,7 +58,7 @@ func ackOf(answer []byte) (jetstream.PubAck, error) {
 	if full.Error != nil {
 		return jetstream.PubAck{}, full.Error
 	}
-	if full.Sequence == 0 {
+	if full.Sequence == 0 || full.Stream == "" {
 		return jetstream.PubAck{}, jetstream.ErrInvalidJSAck
 	}
 	return full.PubAck, nil
@@ -54,7 +68,7 @@ func ackOf(answer []byte) (jetstream.PubAck, error) {
 // looked for is found in its place alone.)
 func plainAck(answer []byte) (seq uint64, ok bool) {
 	_, rest, ok := bytes.Cut(answer, []byte(`"seq":`))
-	if !ok || bytes.Contains(answer, []byte(`"error"`)) || bytes.Contains(answer, []byte(`"duplicate"`)) {
+	if !ok || !bytes.HasPrefix(answer, []byte(`{"stream":"`)) || bytes.Contains(answer, []byte(`"error"`)) || bytes.Contains(answer, []byte(`"duplicate"`)) {
 		return 0, false
 	}
 	n := 0

@@ -20,6 +20,7 @@ func TestAckOf(t *testing.T) {
 		{`{"seq" : 3 ,"stream":"A"}`, 3, false, ""},
 		{`{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 4"},"stream":"VOICEMAIL_WORK","seq":0}`, 0, false, "nats: API error: code=400 err_code=10071 description=wrong last sequence: 4"},
 		{`{"stream":"VOICEMAILS","seq":0}`, 0, false, "nats: invalid jetstream publish response"},
+		{`{"seq":7}`, 0, false, "nats: invalid jetstream publish response"}, // some subscriber's
 		{`{}`, 0, false, "nats: invalid jetstream publish response"},
 		{`not JSON`, 0, false, "read the stream's answer: invalid character 'o' in literal null (expecting 'u')"},
 		{``, 0, false, "read the stream's answer: unexpected end of JSON input"},

@@ -70,12 +70,13 @@ func (c Config) target() (url.URL, []string, error) {
 // newTransport is net/http's, with as many connections as there are seats, all kept: by default it would keep 2, and close and dial all the time.
 func newTransport(cfg Config) *http.Transport {
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: cfg.Timeout}).DialContext, // a dial outlives its request: it needs an end of its own
-		TLSHandshakeTimeout:    cfg.Timeout,
-		MaxIdleConns:           cfg.MaxConns,
-		MaxIdleConnsPerHost:    cfg.MaxConns,
-		MaxConnsPerHost:        cfg.MaxConns,     // net/http would dial another whenever one is not back at once
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: cfg.Timeout}).DialContext, // a dial outlives its request: it needs an end of its own
+		TLSHandshakeTimeout: cfg.Timeout,
+		MaxIdleConns:        cfg.MaxConns,
+		MaxIdleConnsPerHost: cfg.MaxConns,
+		// net/http would dial another whenever one is not back at once. A few more than seats: a dial that hangs outlives its request.
+		MaxConnsPerHost:        cfg.MaxConns + max(1, cfg.MaxConns/10),
 		IdleConnTimeout:        90 * time.Second, // as net/http's default transport has it
 		MaxResponseHeaderBytes: 256 << 10,        // net/http's own 10 MB are more than the body may have
 		ForceAttemptHTTP2:      true,             // a dialer of one's own turns it off
