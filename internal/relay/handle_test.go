@@ -152,3 +152,22 @@ func TestHandleIsInterruptedWithoutAnOutcome(t *testing.T) {
 		t.Errorf("got %s, want an error: a request that shutdown ended says nothing about the call", said(o))
 	}
 }
+
+// A budget that was granted over a minute must not be spent in one moment, when a ledger that stood still answers at last.
+func TestOldGrantsAreNotSpent(t *testing.T) {
+	for _, row := range []struct {
+		late  time.Duration
+		asked int
+		want  string
+	}{{stale, 1, "ready completed"}, {stale + time.Millisecond, 0, "later first"}} {
+		a := &api{v: spoken}
+		d := Delivery{Event: Event{Body: []byte(`{"botId":"st-1","sessionId":"s1"}`), Stored: ended}, Line: true, Granted: true, Account: "a", Now: ended.Add(time.Minute),
+			History: History{ID: aCall.Key(), EndedAt: ended, FirstSeen: ended}}
+		d.Call, d.Err = Parse(d.Event)
+		rel := &Relay{Accounts: Accounts{{Name: "a", Transcription: true, Source: a, Purse: &purse{open: true}}}, Ledger: memory{}, Policy: policy, Now: func() time.Time { return d.Now.Add(row.late) }}
+		o, err := rel.Handle(context.Background(), d)
+		if err != nil || said(o) != row.want || a.asked != row.asked {
+			t.Errorf("%s after the grant: %s, %v, %d requests; want %s, %d", row.late, said(o), err, a.asked, row.want, row.asked)
+		}
+	}
+}
