@@ -23,6 +23,7 @@ type queue struct {
 	line    bool        // the line waits for a seat, too
 	left    time.Time   // when a seat was left to it
 	passed  int         // seats that were handed on since the line got one
+	tired   time.Time   // when somebody last waited in vain: seats become free too slowly for others to wait, for a while
 	kept    bool        // a seat for all was handed on last time, though other accounts waited for one
 }
 
@@ -54,7 +55,7 @@ func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 		return true, nil
 	}
 	// Seats of others are not waited for: they tell the line alone when they become free.
-	if p.cfg.Limit > 0 || p.state != Open || idle || len(p.queue.waiting) >= p.cfg.Queue {
+	if p.cfg.Limit > 0 || p.state != Open || idle || len(p.queue.waiting) >= p.cfg.Queue || p.cfg.Now().Sub(p.queue.tired) < patience {
 		return false, nil
 	}
 	seat = make(chan bool, 1)
@@ -68,6 +69,7 @@ func (p *Purse) leave(seat chan bool) bool {
 	defer p.mu.Unlock()
 	if i := slices.Index(p.queue.waiting, seat); i >= 0 {
 		p.queue.waiting = slices.Delete(p.queue.waiting, i, i+1)
+		p.queue.tired = p.cfg.Now()
 		return false
 	}
 	return <-seat // told already

@@ -58,6 +58,19 @@ func TestCallsWaitForSeatsInTheirOrder(t *testing.T) {
 		if got := told(second); got != "none" {
 			t.Errorf("after %s: %s, want none", patience, got)
 		}
+		if got := told(take(t.Context(), p)); got != "none" {
+			t.Errorf("who comes behind one that waited in vain: %s, want none", got)
+		}
+		<-time.After(patience)
+		third := take(t.Context(), p)
+		if got := told(third); got != "waits" {
+			t.Errorf("a while later: %s, want that it waits", got)
+		}
+		p.Give()
+		synctest.Wait()
+		if got := told(third); got != "a seat" {
+			t.Errorf("after another seat: %s, want a seat", got)
+		}
 		p.Give()
 		if s := p.Snapshot(); s.InFlight != 0 {
 			t.Errorf("%d seats are lost", s.InFlight)
