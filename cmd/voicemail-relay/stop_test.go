@@ -57,22 +57,29 @@ func TestStopHandsBackWhatTakesTooLong(t *testing.T) {
 
 // The embedded server stops with the relay: what was handed back has to come at once all the same.
 func TestWhatIsHandedBackOutlivesTheServer(t *testing.T) {
-	inWorld(t, []string{"wait.first=0s", "shutdown_grace=2s", "smartassist.timeout=1m", "calls.ack_wait=10m", "calls.concurrency=4"}, func(w *world) {
-		w.emu.ScriptEvery(emu.Slow(10*time.Second, emu.Ready("x")))
-		for i := range 12 { // two are under way, the others wait in hand or in their line
-			w.session(fmt.Sprintf("s%d", i))
-		}
-		pass(time.Second)
-		w.halt()
-		w.stopServer()
-		w.startServer()
-		w.start()
-		start := time.Now()
-		w.await(12, 20*time.Minute)
-		if took := time.Since(start); took > 2*time.Minute {
-			t.Errorf("the calls came back after %s, want at once: they were handed back", took)
-		}
-	})
+	for _, moment := range []struct {
+		name  string
+		after time.Duration
+	}{{"in hand", 500 * time.Millisecond}, {"in line", 1500 * time.Millisecond}} {
+		t.Run(moment.name, func(t *testing.T) {
+			inWorld(t, []string{"wait.first=0s", "shutdown_grace=2s", "smartassist.timeout=1m", "calls.ack_wait=10m", "calls.concurrency=4"}, func(w *world) {
+				w.emu.ScriptEvery(emu.Slow(10*time.Second, emu.Ready("x")))
+				for i := range 12 { // two are under way, the others wait
+					w.session(fmt.Sprintf("s%d", i))
+				}
+				pass(moment.after)
+				w.halt()
+				w.stopServer()
+				w.startServer()
+				w.start()
+				start := time.Now()
+				w.await(12, 20*time.Minute)
+				if took := time.Since(start); took > 2*time.Minute {
+					t.Errorf("the calls came back after %s, want at once: they were handed back", took)
+				}
+			})
+		})
+	}
 }
 
 func TestServerThatGoesAwayLosesNothing(t *testing.T) {

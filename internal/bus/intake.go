@@ -188,11 +188,13 @@ func (b *Bus) nakLater(m *nats.Msg) {
 
 // handBack stops deliveries and hands back what came and was not begun.
 func (b *Bus) handBack(msgs chan *nats.Msg, ps ...*puller) {
-	b.flush(time.Second) // what the server has sent so far is here now; the client would drop it without a subscription
+	for _, p := range ps {
+		_ = p.sub.Drain() // the server's end of it: without ours the client would drop what is on its way
+	}
+	b.flush(time.Second)
 	for _, p := range ps {
 		_ = p.sub.Unsubscribe()
 	}
-	b.flush(time.Second)
 	var back []*nats.Msg
 	for {
 		select {
