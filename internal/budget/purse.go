@@ -116,7 +116,7 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 	if ok, changed := p.sit(); !ok {
 		return false, false, Wait{Changed: changed}
 	}
-	p.queue.line, p.queue.left = false, time.Time{}
+	p.queue.line, p.queue.owed = false, max(0, p.queue.owed-1)
 	if !p.spend(now) {
 		p.rise()
 		w = Wait{Changed: p.wake.wait(), Closed: shut, Down: p.downSince()}

@@ -21,7 +21,8 @@ const leftFor = 10 * time.Millisecond
 type queue struct {
 	waiting []chan bool // told once: whether it has a seat now
 	line    bool        // the line waits for a seat, too
-	left    time.Time   // when a seat was left to it
+	owed    int         // free seats that are left to it
+	left    time.Time   // when the latest was
 	passed  int         // seats that were handed on since the line got one
 	tired   time.Time   // when somebody last waited in vain: seats become free too slowly for others to wait, for a while
 	kept    bool        // a seat for all was handed on last time, though other accounts waited for one
@@ -49,9 +50,9 @@ func (p *Purse) Take(ctx context.Context, waiting func()) bool {
 func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	left := p.cfg.Now().Sub(p.queue.left) <= leftFor
-	idle := p.seats == p.cfg.Seats && !left // nobody will hand a seat on
-	if (len(p.queue.waiting) == 0 && !left || idle) && p.tryTake() {
+	owed := p.owed()
+	idle := p.seats == p.cfg.Seats && owed == 0 // nobody will hand a seat on
+	if (len(p.queue.waiting) == 0 && p.seats > owed || idle) && p.tryTake() {
 		return true, nil
 	}
 	// Seats of others are not waited for: they tell the line alone when they become free.
@@ -75,13 +76,22 @@ func (p *Purse) leave(seat chan bool) bool {
 	return <-seat // told already
 }
 
-// handOn gives free seats to who waits, but for one that it is the line's turn to take.
+// owed is how many free seats are left to the line, as long as it may come for them.
+func (p *Purse) owed() int {
+	if p.cfg.Now().Sub(p.queue.left) > leftFor {
+		p.queue.owed = 0
+	}
+	return p.queue.owed
+}
+
+// handOn gives free seats to who waits, but for those that it is the line's turn to take.
 func (p *Purse) handOn() {
-	for len(p.queue.waiting) > 0 && p.state == Open && p.seats > 0 {
+	for len(p.queue.waiting) > 0 && p.state == Open && p.seats > p.owed() {
 		if p.queue.line {
 			if p.queue.passed++; p.queue.passed >= shareOfLine {
 				p.queue.passed, p.queue.left = 0, p.cfg.Now()
-				return
+				p.queue.owed++
+				continue
 			}
 		}
 		if p.own == 0 && p.cfg.Shared.wanted() { // every other one is left to other accounts
