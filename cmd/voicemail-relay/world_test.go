@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -84,16 +82,6 @@ func inWorld(t *testing.T, flags []string, test func(*world)) {
 		test(w)
 		w.halt()
 	})
-}
-
-// bubble runs a test in virtual time. The NATS client keeps timers in a pool of the whole process, and one that was made in another bubble ends
-// the program: two collections empty it.
-func bubble(t *testing.T, test func(*testing.T)) {
-	t.Helper()
-	empty := func() { runtime.GC(); runtime.GC() }
-	empty()
-	defer empty()
-	synctest.Test(t, test)
 }
 
 // inEmptyWorld is inWorld without a relay.
