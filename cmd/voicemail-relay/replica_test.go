@@ -26,6 +26,7 @@ func (w *world) replica() *replica {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &replica{cables: newCables(w), stop: stop, ended: make(chan error, 1)}
 	r.cables.died = stop
+	w.replicas = append(w.replicas, r)
 	nc, err := bus.Dial(bus.Dialing{Name: "test", Wait: true, Log: logger(w.log, settings.Log{Level: "debug", Format: "json"}), Options: []nats.Option{nats.InProcessServer(r.cables)}})
 	if err != nil {
 		w.t.Fatal(err)

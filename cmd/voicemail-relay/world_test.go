@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -47,7 +48,8 @@ type world struct {
 	js       jetstream.JetStream
 	settings settings.Settings
 	log      *lockedBuffer
-	relay    *replica // nil while it is down
+	relay    *replica   // nil while it is down
+	replicas []*replica // all that ever ran
 	daemon   *daemon
 	began    time.Time
 	observe  func(bus.Settlement) // told of every settlement, if set
@@ -111,6 +113,7 @@ func inEmptyWorld(t *testing.T, flags []string, test func(*world)) {
 			t.Fatal(err)
 		}
 		w.settings = e.Settings
+		t.Cleanup(w.abandon)
 		test(w)
 		w.nc.Close()
 		_ = w.http.Close()
@@ -118,6 +121,22 @@ func inEmptyWorld(t *testing.T, flags []string, test func(*world)) {
 		w.checkEvents()
 		w.checkCanary()
 	})
+}
+
+// abandon ends what a test that failed midway left running: a bubble with goroutines in it ends the whole program, and buries what went wrong.
+func (w *world) abandon() {
+	if !w.t.Failed() {
+		return
+	}
+	for _, r := range w.replicas {
+		r.kill()
+		_ = r.terminate()
+	}
+	w.nc.Close()
+	_ = w.http.Close()
+	if s := w.server.Swap(nil); s != nil {
+		s.Shutdown()
+	}
 }
 
 func (w *world) startServer() {
@@ -243,6 +262,7 @@ func (w *world) await(n int, d time.Duration) []told {
 	defer cancel()
 	_ = w.nc.FlushWithContext(ctx)
 	for {
+		synctest.Wait() // the server hands a verdict to subscribers before it is stored: this one may have come too late for the one, and look too early for the other
 		vs := w.verdicts()
 		if len(vs) >= n {
 			return vs
@@ -250,7 +270,6 @@ func (w *world) await(n int, d time.Duration) []told {
 		if _, err := sub.NextMsgWithContext(ctx); err != nil {
 			w.t.Fatalf("%d verdicts after %s, want %d; the log:\n%s", len(vs), d, n, w.log.String())
 		}
-		pass(time.Millisecond) // a subscriber may hear it before it is stored
 	}
 }
 
