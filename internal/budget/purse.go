@@ -6,6 +6,7 @@
 package budget
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -50,7 +51,8 @@ type Purse struct {
 	pot      pot       // as it was
 	at       time.Time // then
 	granted  hoard     // of a shared record
-	seats    int       // free
+	seats    int       // free; below zero for a moment, where who rested has none to come back to
+	resting  int       // who let their seats go for a while
 	own      int       // of these, free ones of its own
 	borrowed int       // taken, of those for all
 	served   bool      // it has answered, in this process's time
@@ -110,7 +112,7 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 		return false, false, w
 	}
 	p.queue.line = true
-	if p.seats == 0 {
+	if p.seats <= 0 {
 		return false, false, Wait{Changed: p.wake.wait()}
 	}
 	if ok, changed := p.sit(); !ok {
@@ -199,7 +201,7 @@ func (p *Purse) TryTake() bool {
 
 func (p *Purse) tryTake() bool {
 	p.reopen(p.cfg.Now())
-	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {
+	if p.cfg.Limit > 0 || p.state != Open || p.seats <= 0 {
 		return false
 	}
 	if ok, _ := p.sit(); !ok {
@@ -212,9 +214,13 @@ func (p *Purse) tryTake() bool {
 // Give returns the seat of Take.
 func (p *Purse) Give() { p.Release(false) }
 
-// Spend takes the budget for one further request in a seat already held, if there is any. With a shared record it waits for that to be asked, a
-// second at most.
-func (p *Purse) Spend() bool {
+// Again waits for a while, and then takes the budget for one further request of who has a seat, if there is any. With a shared record it waits for
+// that to be asked, a second at most. Without a limit the seat serves others meanwhile.
+func (p *Purse) Again(ctx context.Context, wait time.Duration) bool {
+	return (wait <= 0 || p.rest(ctx, wait)) && p.spendOn()
+}
+
+func (p *Purse) spendOn() bool {
 	ok, asked := p.trySpend()
 	if ok || asked == nil {
 		return ok

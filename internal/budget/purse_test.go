@@ -112,7 +112,7 @@ func TestLimitedAccountsStandInLine(t *testing.T) {
 			t.Errorf("a limited account's fresh call was let past its line")
 		}
 		n := 0
-		for p.Spend() {
+		for p.Again(t.Context(), 0) {
 			n++
 		}
 		if n != 3 {
@@ -125,7 +125,7 @@ func TestRefusedAccountIsProbedGently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPurse(t, 0, 10)
 		p.Refused(false)
-		if p.TryTake() || p.Spend() {
+		if p.TryTake() || p.Again(t.Context(), 0) {
 			t.Errorf("a refused account gets more than a probe")
 		}
 		start := time.Now()

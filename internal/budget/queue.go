@@ -76,6 +76,91 @@ func (p *Purse) leave(seat chan bool) bool {
 	return <-seat // told already
 }
 
+// rest lets a seat go for a while and takes one again, before all who wait; it says whether a request may be made in it. Its holder has a seat
+// afterwards in any case, so that it gives back what it took.
+func (p *Purse) rest(ctx context.Context, d time.Duration) bool {
+	lent := p.lend()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	slept := false
+	select {
+	case <-t.C:
+		slept = true
+	case <-ctx.Done():
+	}
+	if !lent {
+		return slept
+	}
+	seat := p.reseat(slept)
+	if seat == nil {
+		return slept
+	}
+	t.Reset(patience)
+	select {
+	case ok := <-seat:
+		if ok {
+			return true
+		}
+	case <-t.C:
+		if p.leave(seat) {
+			return true
+		}
+	case <-ctx.Done():
+		if p.leave(seat) {
+			return true
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.force()
+	return false
+}
+
+// lend lets the seat go. Where there is a limit seats are not what is short.
+func (p *Purse) lend() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cfg.Limit > 0 || p.state != Open {
+		return false
+	}
+	p.resting++
+	p.rise()
+	p.handOn()
+	p.wake.all()
+	return true
+}
+
+// reseat takes a seat again, if there is one or none is wanted; otherwise it returns where it will be told.
+func (p *Purse) reseat(wanted bool) chan bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resting--
+	switch {
+	case wanted && p.tryTake():
+		return nil
+	case !wanted || p.state != Open: // no request will be made
+		p.force()
+		return nil
+	}
+	seat := make(chan bool, 1)
+	p.queue.waiting = slices.Insert(p.queue.waiting, 0, seat)
+	return seat
+}
+
+// force takes a seat that may not be there, to be given back.
+func (p *Purse) force() {
+	p.seats--
+	p.borrowed++
+	p.cfg.Shared.force()
+}
+
+// Resting is how many calls are in hand without a seat: they wait before they ask again.
+func (p *Purse) Resting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.resting
+}
+
 // owed is how many free seats are left to the line, as long as it may come for them.
 func (p *Purse) owed() int {
 	if p.cfg.Now().Sub(p.queue.left) > leftFor {

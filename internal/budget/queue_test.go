@@ -199,3 +199,96 @@ func TestLimitedAccountsDoNotWaitInHand(t *testing.T) {
 		}
 	})
 }
+
+// Who waits before it asks again leaves its seat to others, and comes back before them.
+func TestSeatsServeOthersWhileTheirCallsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := queuedPurse(t, 1, 2)
+		if !p.Take(t.Context(), func() {}) {
+			t.Fatal("no seat")
+		}
+		rested := make(chan bool, 1)
+		go func() { rested <- p.Again(t.Context(), time.Second) }() // ends within two seconds
+		synctest.Wait()
+		if got := told(take(t.Context(), p)); got != "a seat" || p.Resting() != 1 {
+			t.Fatalf("while another rests: %s and %d resting, want its seat, and 1", got, p.Resting())
+		}
+		<-time.After(900 * time.Millisecond)
+		behind := take(t.Context(), p)
+		<-time.After(100 * time.Millisecond)
+		synctest.Wait()
+		if a, b := told(rested), told(behind); a != "waits" || b != "waits" || p.Resting() != 0 {
+			t.Fatalf("when its time has come, and nobody left: %s, and another one %s, %d resting, want that both wait", a, b, p.Resting())
+		}
+		p.Give()
+		synctest.Wait()
+		if a, b := told(rested), told(behind); a != "a seat" || b != "waits" {
+			t.Errorf("when the seat is free: %s, and another one %s, want it for who rested", a, b)
+		}
+		p.Give()
+		synctest.Wait()
+		p.Give()
+		if s := p.Snapshot(); s.InFlight != 0 {
+			t.Errorf("%d seats are lost", s.InFlight)
+		}
+	})
+}
+
+// What becomes of the seat that a resting call has let go: in any case its holder gives back one afterwards.
+func TestRestedCallsWithoutASeatMakeNoRequest(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		spoil func(p *Purse, end context.CancelFunc)
+	}{
+		{"no seat becomes free", func(*Purse, context.CancelFunc) {}},
+		{"the account is closed while it rests", func(p *Purse, _ context.CancelFunc) { p.Refused(false) }},
+		{"the account is closed while it waits", func(p *Purse, _ context.CancelFunc) {
+			go func() { <-time.After(1500 * time.Millisecond); p.Refused(false) }() // ends by itself
+		}},
+		{"it is to end while it rests", func(_ *Purse, end context.CancelFunc) { end() }},
+		{"it is to end while it waits", func(_ *Purse, end context.CancelFunc) { time.AfterFunc(1500*time.Millisecond, end) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := queuedPurse(t, 1, 2)
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				p.Take(ctx, func() {})
+				rested := make(chan bool, 1)
+				go func() { rested <- p.Again(ctx, time.Second) }() // ends within two seconds
+				synctest.Wait()
+				p.Take(ctx, func() {}) // and keeps it
+				row.spoil(p, end)
+				<-time.After(2 * time.Second)
+				synctest.Wait()
+				if got := told(rested); got != "none" {
+					t.Fatalf("got %s, want no request", got)
+				}
+				if ok, _, _ := p.Acquire(); ok {
+					t.Errorf("a second seat beside the one that there is")
+				}
+				p.Give()
+				p.Give()
+				if s := p.Snapshot(); s.InFlight != 0 || p.cfg.Shared.free != 1 {
+					t.Errorf("%d seats in use, %d free of those for all, want 0 and 1", s.InFlight, p.cfg.Shared.free)
+				}
+			})
+		})
+	}
+}
+
+// Where requests are limited seats are not short: a call keeps its own.
+func TestLimitedAccountsKeepTheirSeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 60, 1)
+		if ok, _ := acquire(p, time.Minute); !ok {
+			t.Fatal("no grant")
+		}
+		go p.Again(t.Context(), time.Second) // ends within a second
+		synctest.Wait()
+		if s := p.Snapshot(); s.InFlight != 1 || p.Resting() != 0 {
+			t.Errorf("%d seats in use and %d resting, want 1 and none", s.InFlight, p.Resting())
+		}
+		<-time.After(time.Second)
+	})
+}

@@ -218,7 +218,7 @@ func TestFurtherRequestsDrawOnTheRecordToo(t *testing.T) {
 		go p.Run(ctx, m) // ends with ctx
 		n := 0
 		start := time.Now()
-		for p.Spend() {
+		for p.Again(t.Context(), 0) {
 			n++
 		}
 		if n != 3 || time.Since(start) > 100*time.Millisecond {

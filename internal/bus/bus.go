@@ -45,6 +45,7 @@ type Purse interface {
 	Acquire() (ok, probe bool, w budget.Wait)
 	Release(probe bool)
 	HasLimit() bool
+	Resting() int
 }
 
 // A Handler decides about a delivery: *relay.Relay.
@@ -64,17 +65,18 @@ type Settlement struct {
 
 // A Bus is a connection and what runs on it.
 type Bus struct {
-	cfg    Config
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	health *health
-	flow   *flow
-	flight *flights
-	denied denials
-	ahead  atomic.Int64  // nanoseconds that the server's clock is ahead of ours
-	stood  atomic.Uint64 // messages in the work stream, when the keeper last looked
-	added  atomic.Uint64 // messages that this process has begun to put there
-	none   atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
+	cfg       Config
+	nc        *nats.Conn
+	js        jetstream.JetStream
+	mailboxes *mailboxes
+	health    *health
+	flow      *flow
+	flight    *flights
+	denied    denials
+	ahead     atomic.Int64  // nanoseconds that the server's clock is ahead of ours
+	stood     atomic.Uint64 // messages in the work stream, when the keeper last looked
+	added     atomic.Uint64 // messages that this process has begun to put there
+	none      atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
 
 	replicated atomic.Bool // the work stream has replicas, and any of them may answer
 
@@ -105,7 +107,7 @@ func New(nc *nats.Conn, cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	b := &Bus{cfg: cfg, nc: nc, js: js, health: newHealth(nc), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
+	b := &Bus{cfg: cfg, nc: nc, js: js, mailboxes: newMailboxes(nc), health: newHealth(nc), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
 	nc.SetErrorHandler(b.asyncError)
 	return b, nil
 }

@@ -44,7 +44,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	}
 	taken, unknown := false, false // whether the chain has another end; whether a try may have been stored, though nobody said so
 	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
-		_, err := b.store(ctx, m)
+		_, err := b.mailboxes.store(ctx, m)
 		switch {
 		case exists(err):
 			taken = true
@@ -205,7 +205,7 @@ func (b *Bus) succeed(ctx context.Context, key string, old *jetstream.RawStreamM
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(key))
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(old.Sequence, 10))
-	_, err = b.store(ctx, m)
+	_, err = b.mailboxes.store(ctx, m)
 	return err
 }
 
@@ -232,7 +232,7 @@ func (b *Bus) ofLeader(ctx context.Context, stream string, which map[string]any)
 	if err != nil {
 		return nil, err
 	}
-	m, err := b.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, req)
+	m, err := b.mailboxes.request(ctx, &nats.Msg{Subject: "$JS.API.STREAM.MSG.GET." + stream, Data: req})
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,8 @@ func pause(failures int) time.Duration {
 }
 
 // persist does an operation on NATS until it succeeds, fails for good (errFinal) or ctx ends. An operation whose outcome is unknown, such
-// as a publish that timed out, is simply done again: each is guarded by an id or by compare-and-set.
+// as a publish that timed out, is simply done again: each is guarded by an id or by compare-and-set. Each question within it has its own
+// limit of time; here it would cost a context for each of what every call does three times.
 func (b *Bus) persist(ctx context.Context, what string, op func(context.Context) error) error {
 	blocked := false
 	defer func() {
@@ -79,9 +80,7 @@ func (b *Bus) persist(ctx context.Context, what string, op func(context.Context)
 		}
 	}()
 	for failures := 0; ; failures++ {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := op(try)
-		cancel()
+		err := op(ctx)
 		if err == nil || errors.Is(err, errFinal) {
 			return err
 		}

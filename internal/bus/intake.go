@@ -24,7 +24,7 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		return err
 	}
 	b.guard(p)
-	free, reserve := 2*b.cfg.Concurrency, b.reserve()
+	free := 2 * b.cfg.Concurrency
 	moved, stuck := false, false // something has landed since the last beat; nothing did between the two before
 	landed := make(chan struct{}, free)
 	back, forget := b.reconnected()
@@ -38,7 +38,7 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		if isClosed(open) {
 			n := free
 			if !stuck {
-				n -= reserve
+				n -= b.reserve()
 			}
 			p.pull(n, time.Now())
 			open = nil
@@ -79,12 +79,12 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 }
 
 // reserve is how many places for calls in hand stay free while those that are in hand come to an end: nothing but an account without a limit can
-// be waited for where it is alone, and calls that only wait cost memory. Of several none may hold up the others.
+// be waited for where it is alone, and calls that only wait for a seat cost memory. Of several none may hold up the others.
 func (b *Bus) reserve() int {
 	if len(b.cfg.Accounts) != 1 || b.cfg.Accounts[0].Purse.HasLimit() {
 		return 0
 	}
-	return b.cfg.Concurrency * 7 / 8
+	return max(0, b.cfg.Concurrency*7/8-b.cfg.Accounts[0].Purse.Resting())
 }
 
 // fresh handles one delivery of call.ended.

@@ -14,14 +14,18 @@ import (
 
 // A Ledger is the bucket that remembers what became of each session: a small record by the session's key, for ledger.keep.
 type Ledger struct {
-	kv     jetstream.KeyValue
-	nc     *nats.Conn
-	bucket string
-	direct bool // records can be read from any replica, and at half the cost
+	kv        jetstream.KeyValue
+	mailboxes *mailboxes
+	bucket    string
+	direct    bool // records can be read from any replica, and at half the cost
 }
 
 // OpenLedger opens the bucket; the error says how to make it when it is missing.
 func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, error) {
+	return openLedger(ctx, js, n, newMailboxes(js.Conn()))
+}
+
+func openLedger(ctx context.Context, js jetstream.JetStream, n Names, x *mailboxes) (*Ledger, error) {
 	kv, err := js.KeyValue(ctx, n.ledgerBucket())
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, fmt.Errorf("there is no bucket %s: run voicemail-relay setup: %w", n.ledgerBucket(), err)
@@ -29,7 +33,7 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, 
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", n.ledgerBucket(), err)
 	}
-	l := &Ledger{kv: kv, nc: js.Conn(), bucket: n.ledgerBucket()}
+	l := &Ledger{kv: kv, mailboxes: x, bucket: n.ledgerBucket()}
 	if st, err := kv.Status(ctx); err == nil {
 		if st, ok := st.(*jetstream.KeyValueBucketStatus); ok {
 			l.direct = st.StreamInfo().Config.AllowDirect
@@ -56,9 +60,7 @@ func (l *Ledger) Get(ctx context.Context, key string) (rec relay.Record, found b
 // value is kv.Get, by the shorter way where there is one: each call does it once.
 func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
 	if l.direct {
-		ctx, cancel := limited(ctx)
-		defer cancel()
-		m, err := l.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET.KV_"+l.bucket+"."+l.subject(key), nil)
+		m, err := l.mailboxes.request(ctx, &nats.Msg{Subject: "$JS.API.DIRECT.GET.KV_" + l.bucket + "." + l.subject(key)})
 		switch {
 		case errors.Is(err, nats.ErrNoResponders): // the bucket has changed, or is gone
 		case err != nil:
@@ -86,7 +88,7 @@ func statusOf(h nats.Header) string {
 }
 
 func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
-	_, err := store(ctx, l.nc, &nats.Msg{Subject: l.subject(key), Data: rec.JSON()})
+	_, err := l.mailboxes.store(ctx, &nats.Msg{Subject: l.subject(key), Data: rec.JSON()})
 	return err
 }
 
@@ -121,7 +123,7 @@ func (b *Bus) openLedger(ctx context.Context) (*Ledger, error) {
 	if l != nil {
 		return l, nil
 	}
-	l, err := OpenLedger(ctx, b.js, b.cfg.Names)
+	l, err := openLedger(ctx, b.js, b.cfg.Names, b.mailboxes)
 	if err != nil {
 		return nil, err
 	}

@@ -15,32 +15,18 @@ import (
 
 // store publishes a message into a stream and waits until it is stored. It is what each call does two or three times, and costs half of what
 // the client's jetstream package spends on it.
-func store(ctx context.Context, nc *nats.Conn, m *nats.Msg) (jetstream.PubAck, error) {
-	ctx, cancel := limited(ctx)
-	defer cancel()
+func (x *mailboxes) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, error) {
 	for tries := 0; ; tries++ {
-		resp, err := nc.RequestMsgWithContext(ctx, m)
+		answer, err := x.request(ctx, m)
 		switch {
 		case err == nil:
-			return ackOf(resp.Data)
+			return ackOf(answer.Data)
 		case !errors.Is(err, nats.ErrNoResponders):
 			return jetstream.PubAck{}, err
 		case tries == 2 || sleep(ctx, 250*time.Millisecond) != nil: // a change of leaders is over by then
 			return jetstream.PubAck{}, jetstream.ErrNoStreamResponse
 		}
 	}
-}
-
-// limited ends a context within the time that the client's jetstream package gives a request, where it would not end.
-func limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ends := ctx.Deadline(); ends {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, 5*time.Second)
-}
-
-func (b *Bus) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, error) {
-	return store(ctx, b.nc, m)
 }
 
 // ackOf reads a stream's answer to a publish: {"stream":"VOICEMAILS","seq":7,"duplicate":true}, or an error.

@@ -22,7 +22,7 @@ type api struct {
 	asked int
 }
 
-func (a *api) Voicemail(context.Context, Call, func() bool) (Voicemail, int, error) {
+func (a *api) Voicemail(context.Context, Call, func(context.Context, time.Duration) bool) (Voicemail, int, error) {
 	a.asked++
 	return a.v, 1, a.err
 }
@@ -33,12 +33,12 @@ type purse struct {
 	told []string
 }
 
-func (p *purse) Take(context.Context, func()) bool { return p.open }
-func (p *purse) Give()                             {}
-func (p *purse) Spend() bool                       { return true }
-func (p *purse) Answered()                         { p.told = append(p.told, "answered") }
-func (p *purse) Refused(bool)                      { p.told = append(p.told, "refused") }
-func (p *purse) Paused(time.Time)                  { p.told = append(p.told, "paused") }
+func (p *purse) Take(context.Context, func()) bool         { return p.open }
+func (p *purse) Give()                                     {}
+func (p *purse) Again(context.Context, time.Duration) bool { return true }
+func (p *purse) Answered()                                 { p.told = append(p.told, "answered") }
+func (p *purse) Refused(bool)                              { p.told = append(p.told, "refused") }
+func (p *purse) Paused(time.Time)                          { p.told = append(p.told, "paused") }
 func (p *purse) Limited(d time.Duration) {
 	p.told = append(p.told, "limited "+d.String())
 }

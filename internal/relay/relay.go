@@ -12,10 +12,10 @@ import (
 
 // A Source asks SmartAssist once for a call's voicemail.
 type Source interface {
-	// Voicemail makes one request, and a quick further one for a dropped connection or a 5xx blip as long as again grants it: each further
-	// request costs the account one of its budget. It returns how many requests were made, also beside an error. An error that is not a
+	// Voicemail makes one request, and a quick further one for a dropped connection or a 5xx blip as long as again grants it: again waits for
+	// the time given and then takes what the further request costs the account, one of its budget. It returns how many requests were made, also beside an error. An error that is not a
 	// *Trouble is treated as trouble of the forgiving kind: it is retried.
-	Voicemail(ctx context.Context, c Call, again func() bool) (v Voicemail, requests int, err error)
+	Voicemail(ctx context.Context, c Call, again func(ctx context.Context, wait time.Duration) bool) (v Voicemail, requests int, err error)
 }
 
 // A Ledger remembers what became of each session.
@@ -69,8 +69,8 @@ type Purse interface {
 	// is about to become free, and calls waiting before. Give returns the seat.
 	Take(ctx context.Context, waiting func()) bool
 	Give()
-	// Spend takes the budget for one further request within a seat already held.
-	Spend() bool
+	// Again waits, lets others have the seat meanwhile, and takes the budget for one further request; false: none is to be made.
+	Again(ctx context.Context, wait time.Duration) bool
 	// Answered, Refused, Paused, Limited and Troubled tell the purse what the API said of the account: it serves, it refuses the credentials,
 	// it wants nothing before a time, it is over its budget (pause over 0: for so long), it is in trouble (news: with a call that was in none
 	// before). probe: the request was a probe of a closed account.
@@ -204,7 +204,7 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	v.history = h.resumed(d)
 	d.asking()
 	a := Answer{Asked: d.Now}
-	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, c, acct.Purse.Spend)
+	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, c, acct.Purse.Again)
 	a.At = r.Now()
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, context.Cause(ctx)

@@ -64,7 +64,7 @@ func Planner(d Day, name string, floor float64) (Result, error) {
 // source asks the world's API.
 type source struct{ w *world }
 
-func (s source) Voicemail(_ context.Context, c relay.Call, _ func() bool) (relay.Voicemail, int, error) {
+func (s source) Voicemail(_ context.Context, c relay.Call, _ func(context.Context, time.Duration) bool) (relay.Voicemail, int, error) {
 	call, err := strconv.Atoi(c.Session)
 	if err != nil {
 		return relay.Voicemail{}, 0, err

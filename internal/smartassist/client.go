@@ -67,14 +67,14 @@ const (
 
 // Voicemail asks for a call's voicemail, as relay.Source says. A nil error is a good answer, 'nothing yet' included; every other error is a
 // *relay.Trouble.
-func (c *Client) Voicemail(ctx context.Context, call relay.Call, again func() bool) (relay.Voicemail, int, error) {
+func (c *Client) Voicemail(ctx context.Context, call relay.Call, again func(ctx context.Context, wait time.Duration) bool) (relay.Voicemail, int, error) {
 	var waits backoff.BackOff // made when it is needed, which is seldom
 	target := c.address(call)
 	for requests, redirects := 1, 0; ; requests++ {
 		r := c.once(ctx, target)
 		switch {
 		case r.redirect != nil && redirects < maxRedirects:
-			if ctx.Err() == nil && again() {
+			if ctx.Err() == nil && again(ctx, 0) {
 				target = r.redirect
 				redirects++
 				continue
@@ -86,8 +86,7 @@ func (c *Client) Voicemail(ctx context.Context, call relay.Call, again func() bo
 			if waits == nil {
 				waits = backoff.WithMaxRetries(backoff.NewExponentialBackOff(backoff.WithInitialInterval(c.cfg.RetryFirst)), maxRetries)
 			}
-			// The budget is asked last: what it grants is then spent.
-			if wait := waits.NextBackOff(); wait != backoff.Stop && sleep(ctx, wait) && again() {
+			if wait := waits.NextBackOff(); wait != backoff.Stop && again(ctx, wait) {
 				continue
 			}
 		}
@@ -95,18 +94,6 @@ func (c *Client) Voicemail(ctx context.Context, call relay.Call, again func() bo
 			return relay.Voicemail{}, requests, r.err
 		}
 		return r.voicemail, requests, nil
-	}
-}
-
-// sleep waits, and says whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -237,7 +237,7 @@ func TestRedirects(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		each     []http.HandlerFunc
-		again    func() bool
+		again    asking
 		want     string
 		requests int
 		text     string

@@ -1,6 +1,7 @@
 package smartassist_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestEmulator(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			v, requests, err := c.Voicemail(t.Context(), relay.Call{Bot: "st-1", Session: session}, func() bool { return true })
+			v, requests, err := c.Voicemail(t.Context(), relay.Call{Bot: "st-1", Session: session}, func(context.Context, time.Duration) bool { return true })
 			got := v.Status
 			if err != nil {
 				got = err.(*relay.Trouble).Result

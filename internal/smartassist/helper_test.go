@@ -89,13 +89,28 @@ func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 const readyBody = `{"status":"success","voicemail recording":[{"fileName":"a.wav","fileUrl":"https://media.example.com/a.wav"}]}`
 
-func yes() bool { return true }
-func no() bool  { return false }
+// An asking answers Voicemail's again.
+type asking = func(context.Context, time.Duration) bool
+
+func yes(ctx context.Context, wait time.Duration) bool { return waited(ctx, wait) }
+func no(context.Context, time.Duration) bool           { return false }
+
+func waited(ctx context.Context, wait time.Duration) bool {
+	select {
+	case <-time.After(wait):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // counted grants n further requests and counts how often it was asked.
-func counted(n int) (again func() bool, asked *int) {
+func counted(n int) (again asking, asked *int) {
 	asked = new(int)
-	return func() bool { *asked++; return *asked <= n }, asked
+	return func(ctx context.Context, wait time.Duration) bool {
+		*asked++
+		return *asked <= n && waited(ctx, wait)
+	}, asked
 }
 
 // told says in one line what a request came to.

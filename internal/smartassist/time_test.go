@@ -93,18 +93,21 @@ func TestQuickRetriesWait(t *testing.T) {
 	})
 }
 
-func TestBudgetIsAskedAfterTheWait(t *testing.T) {
+func TestQuickRetriesAreGrantedWithTheirWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config("http://api.example.com")
 		cfg.RetryFirst = time.Second
 		cfg.Transport = pipes(t, answer(500, ""))
-		began := time.Now()
-		_, _, _ = client(t, cfg).Voicemail(t.Context(), testCall, func() bool {
-			if waited := time.Since(began); waited < cfg.RetryFirst/2 {
-				t.Errorf("got asked after %v, want not before the wait of about %v", waited, cfg.RetryFirst)
+		asked := 0
+		_, _, _ = client(t, cfg).Voicemail(t.Context(), testCall, func(_ context.Context, wait time.Duration) bool {
+			if asked++; wait < cfg.RetryFirst/2 {
+				t.Errorf("got a wait of %v, want one of about %v", wait, cfg.RetryFirst)
 			}
 			return false
 		})
+		if asked != 1 {
+			t.Errorf("asked %d times, want once", asked)
+		}
 	})
 }
 
@@ -127,7 +130,12 @@ func TestCancelling(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				began := time.Now()
-				v, requests, err := client(t, cfg).Voicemail(ctx, testCall, func() bool { t.Error("got asked for more budget, want not"); return true })
+				v, requests, err := client(t, cfg).Voicemail(ctx, testCall, func(ctx context.Context, wait time.Duration) bool {
+					if waited(ctx, wait) {
+						t.Error("the wait came to its end, want it cut")
+					}
+					return false
+				})
 				if told(v, err) != row.want || requests != 1 || time.Since(began) != time.Second {
 					t.Errorf("got %s in %d requests after %v, want %s in one after 1s", told(v, err), requests, time.Since(began), row.want)
 				}

@@ -1,0 +1,87 @@
+package bus
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// answerWithin is how long an answer of the server is waited for: what the client's jetstream package gives one, too.
+const answerWithin = 5 * time.Second
+
+// Mailboxes take the answers to what is asked of the server, for one who waits at a time each. The client's own requests share one subscription:
+// each of their answers goes through one more goroutine, a map, and a channel of its own. As many mailboxes are kept as ever waited at once.
+type mailboxes struct {
+	nc   *nats.Conn
+	mu   sync.Mutex
+	free []*mailbox
+}
+
+type mailbox struct {
+	address string // of its answers, up to the number of the question
+	asked   uint64
+	answers chan *nats.Msg
+	timer   *time.Timer
+}
+
+func newMailboxes(nc *nats.Conn) *mailboxes { return &mailboxes{nc: nc} }
+
+// request sends a message and returns the answer to it. Without one within 5 s, or before ctx ends, it fails as the client's own requests do.
+func (x *mailboxes) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	in, err := x.take()
+	if err != nil {
+		return nil, err
+	}
+	defer x.give(in)
+	in.asked++
+	m.Reply = in.address + strconv.FormatUint(in.asked, 10)
+	if err := x.nc.PublishMsg(m); err != nil {
+		return nil, err
+	}
+	in.timer.Reset(answerWithin)
+	defer in.timer.Stop()
+	for {
+		select {
+		case answer := <-in.answers:
+			switch {
+			case answer.Subject != m.Reply: // a late one, or a second one: whoever hears a verdict may answer it, too
+			case len(answer.Data) == 0 && statusOf(answer.Header) == "503":
+				return nil, nats.ErrNoResponders
+			default:
+				return answer, nil
+			}
+		case <-in.timer.C:
+			return nil, nats.ErrTimeout
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (x *mailboxes) take() (*mailbox, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := len(x.free); n > 0 {
+		in := x.free[n-1]
+		x.free = x.free[:n-1]
+		return in, nil
+	}
+	in := &mailbox{answers: make(chan *nats.Msg, 8), timer: time.NewTimer(answerWithin)}
+	in.timer.Stop()
+	sub, err := x.nc.ChanSubscribe(x.nc.NewInbox()+".*", in.answers)
+	if err != nil {
+		return nil, err
+	}
+	in.address = strings.TrimSuffix(sub.Subject, "*")
+	return in, nil
+}
+
+func (x *mailboxes) give(in *mailbox) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.free = append(x.free, in)
+}
