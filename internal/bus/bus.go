@@ -79,6 +79,7 @@ type Bus struct {
 	none      atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
 
 	replicated atomic.Bool // the work stream has replicas, and any of them may answer
+	direct     atomic.Bool // the work stream can be read from any replica, and at half the cost
 
 	restoring sync.Mutex
 

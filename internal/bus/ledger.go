@@ -60,14 +60,16 @@ func (l *Ledger) Get(ctx context.Context, key string) (rec relay.Record, found b
 // value is kv.Get, by the shorter way where there is one: each call does it once.
 func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
 	if l.direct {
-		m, err := l.mailboxes.request(ctx, &nats.Msg{Subject: "$JS.API.DIRECT.GET.KV_" + l.bucket + "." + l.subject(key)})
+		m, err := l.mailboxes.direct(ctx, "KV_"+l.bucket+"."+l.subject(key), nil)
 		switch {
-		case errors.Is(err, nats.ErrNoResponders): // the bucket has changed, or is gone
+		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, errNotDirect): // the bucket has changed, or is gone
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return nil, jetstream.ErrKeyNotFound
 		case err != nil:
 			return nil, err
-		case statusOf(m.Header) == "404", len(m.Header["KV-Operation"]) > 0: // none, or a deletion's marker
+		case len(m.Header["KV-Operation"]) > 0: // a deletion's marker
 			return nil, jetstream.ErrKeyNotFound
-		case statusOf(m.Header) == "":
+		default:
 			return m.Data, nil
 		}
 	}
@@ -79,13 +81,6 @@ func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (l *Ledger) subject(key string) string { return "$KV." + l.bucket + "." + key }
-
-func statusOf(h nats.Header) string {
-	if s := h["Status"]; len(s) > 0 {
-		return s[0]
-	}
-	return ""
-}
 
 func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
 	_, err := l.mailboxes.store(ctx, &nats.Msg{Subject: l.subject(key), Data: rec.JSON()})
@@ -146,6 +141,7 @@ func (b *Bus) work(ctx context.Context) (jetstream.Stream, error) {
 		return nil, err
 	}
 	b.replicated.Store(s.CachedInfo().Config.Replicas > 1)
+	b.direct.Store(s.CachedInfo().Config.AllowDirect)
 	b.mu.Lock()
 	b.line = s
 	b.mu.Unlock()

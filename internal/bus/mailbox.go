@@ -2,12 +2,15 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // answerWithin is how long an answer of the server is waited for: what the client's jetstream package gives one, too.
@@ -84,4 +87,30 @@ func (x *mailboxes) give(in *mailbox) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.free = append(x.free, in)
+}
+
+// errNotDirect is an answer to a direct read that is neither a message nor that there is none.
+var errNotDirect = errors.New("no direct read")
+
+// direct reads a message of a stream by the shorter way, with the names that the server gives it in the header (ADR-31). The error is
+// jetstream.ErrMsgNotFound when there is none.
+func (x *mailboxes) direct(ctx context.Context, where string, which []byte) (*nats.Msg, error) {
+	m, err := x.request(ctx, &nats.Msg{Subject: "$JS.API.DIRECT.GET." + where, Data: which})
+	if err != nil {
+		return nil, err
+	}
+	switch statusOf(m.Header) {
+	case "":
+		return m, nil
+	case "404":
+		return nil, jetstream.ErrMsgNotFound
+	}
+	return nil, fmt.Errorf("%w: status %s", errNotDirect, statusOf(m.Header))
+}
+
+func statusOf(h nats.Header) string {
+	if s := h["Status"]; len(s) > 0 {
+		return s[0]
+	}
+	return ""
 }
