@@ -175,7 +175,12 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		first := min(time.Second, s.Retry.Max)
 		var tellRecord func(error)
 		if a.RateLimit > 0 { // the others go on without it
-			tellRecord = func(err error) { d.bus.Report("the budget of account "+a.Name, err) }
+			d.metrics.Limit(a.Name, a.RateLimit)
+			d.metrics.Reachable(a.Name, true)
+			tellRecord = func(err error) {
+				d.metrics.Reachable(a.Name, err == nil)
+				d.bus.Report("the budget of account "+a.Name, err)
+			}
 		}
 		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency),
 			Queue: queued(s.Calls.Concurrency, a.Concurrency, len(accounts)), Key: "purse." + relay.Token(a.Name),
@@ -204,6 +209,8 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		d.metrics.Expect(string(k))
 	}
 	cfg.Incident = func(kind bus.Incident, n int) { d.metrics.Incident(string(kind), n) }
+	d.metrics.ExpectOperations(bus.Operations()...)
+	cfg.Received, cfg.Stumbled = d.metrics.Received, d.metrics.Stumbled
 	cfg.Observe = func(st bus.Settlement) {
 		switch o := st.Outcome.(type) {
 		case *relay.Verdict:
@@ -225,6 +232,7 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		return nil, err
 	}
 	d.bus, d.relay.Ledger = b, b
+	d.metrics.Connect(console.Connection{Connected: b.Connected, Reconnects: b.Reconnects, InHand: b.InFlight})
 	return d, nil
 }
 
@@ -279,6 +287,10 @@ func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
 // ops are the daemon's endpoints.
 func (d *daemon) ops() console.Ops {
 	return console.Ops{Ready: d.bus.Ready, Metrics: d.metrics, Refresh: func() {
+		stuck := d.bus.Stuck()
+		for _, operation := range bus.Operations() {
+			d.metrics.Stuck(operation, stuck[operation])
+		}
 		for name, p := range d.purses {
 			s := p.Snapshot()
 			left := s.Left
@@ -301,7 +313,7 @@ func (d *daemon) level(ctx context.Context) {
 		if d.bus.Ready() == nil {
 			try, cancel := context.WithTimeout(ctx, 4*time.Second)
 			if st, err := d.bus.Stats(try); err == nil {
-				d.metrics.Level(console.Level{Lag: st.Lag, Waiting: st.Waiting, DeadLetters: st.DeadLetters, Lines: st.Lines, Oldest: st.Oldest})
+				d.metrics.Level(console.Level{Lag: st.Lag, Waiting: st.Waiting, DeadLetters: st.DeadLetters, Lines: st.Lines, LineOldest: st.LineOldest, Oldest: st.Oldest, At: time.Now()})
 			}
 			cancel()
 		}

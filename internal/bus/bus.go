@@ -31,6 +31,8 @@ type Config struct {
 	Log          *zap.Logger
 	Observe      func(Settlement)           // told about each delivery that was settled; may be nil
 	Incident     func(kind Incident, n int) // told what happened, for metrics; may be nil
+	Received     func()                     // told of each event of call.ended that is handed out for the first time; may be nil
+	Stumbled     func(operation string)     // told of each try of one of Operations that failed; may be nil
 }
 
 // Account is one account's line.

@@ -43,7 +43,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 		return false, err
 	}
 	taken, unknown := false, false // whether the chain has another end; whether a try may have been stored, though nobody said so
-	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
+	err = b.persist(ctx, opAppoint, func(ctx context.Context) error {
 		_, err := b.mailboxes.store(ctx, m)
 		switch {
 		case exists(err):
@@ -100,7 +100,7 @@ func (fl *flight) end(d relay.Delivery) uint64 {
 // standing says whether a session is on its way in the work stream. It is errBusy while what stands there is for a verdict before its k-th
 // replay: one whose acknowledgement got lost.
 func (b *Bus) standing(ctx context.Context, key string, k int) (is bool, err error) {
-	err = b.persist(ctx, "read the work stream", func(ctx context.Context) (err error) {
+	err = b.persist(ctx, opReadWork, func(ctx context.Context) (err error) {
 		is, err = b.stands(ctx, key, k)
 		return err
 	})
@@ -157,7 +157,7 @@ func (b *Bus) late(ctx context.Context, fl *flight, d relay.Delivery) (bool, err
 // Whatever stands there, its successor becomes the end of the chain by compare-and-set. An appointment is replaced. What is due already,
 // and may be in somebody's hand, is overtaken: its holder's next appointment is refused, and it tells nothing but ready.
 func (b *Bus) recall(ctx context.Context, key string, l relay.Later) (told bool, err error) {
-	err = b.persist(ctx, "keep an appointment", func(ctx context.Context) error {
+	err = b.persist(ctx, opAppoint, func(ctx context.Context) error {
 		for {
 			old, err := b.lastOfLeader(ctx, key)
 			if errors.Is(err, jetstream.ErrMsgNotFound) { // it has come to its end meanwhile

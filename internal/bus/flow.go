@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,6 +44,13 @@ func (f *flow) err() error {
 	return nil
 }
 
+// all is how many wait for each.
+func (f *flow) all() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.stuck)
+}
+
 func (f *flow) block(what string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,6 +77,21 @@ func pause(failures int) time.Duration {
 	return min(100*time.Millisecond<<min(failures, 6), 5*time.Second)
 }
 
+// What persist does, by the words of its log lines and metrics.
+const (
+	opPublish     = "publish a verdict"
+	opReadVerdict = "read a verdict"
+	opAppoint     = "keep an appointment"
+	opReadWork    = "read the work stream"
+	opReadLedger  = "read the ledger"
+	opWriteLedger = "write the ledger"
+)
+
+// Operations lists what is done on NATS for a call, and again until it succeeds.
+func Operations() []string {
+	return []string{opPublish, opReadVerdict, opAppoint, opReadWork, opReadLedger, opWriteLedger}
+}
+
 // persist does an operation on NATS until it succeeds, fails for good (errFinal) or ctx ends. An operation whose outcome is unknown, such
 // as a publish that timed out, is simply done again: each is guarded by an id or by compare-and-set. Each question within it has its own
 // limit of time; here it would cost a context for each of what every call does three times.
@@ -86,6 +109,9 @@ func (b *Bus) persist(ctx context.Context, what string, op func(context.Context)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if b.cfg.Stumbled != nil {
+			b.cfg.Stumbled(what)
 		}
 		if !blocked && failures > 0 { // one blip is no trouble
 			blocked = true

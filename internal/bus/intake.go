@@ -99,6 +99,9 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
 		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
 	}
+	if d.Deliveries == 1 && b.cfg.Received != nil {
+		b.cfg.Received()
+	}
 	d.Call, d.Err = relay.Parse(d.Event)
 	key := ""
 	if d.Err == nil {
@@ -146,7 +149,7 @@ func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
 	if d.Line && d.Deliveries > 1 { // before a request is spent on it
 		late := false
-		err := b.persist(ctx, "read the work stream", func(ctx context.Context) (err error) {
+		err := b.persist(ctx, opReadWork, func(ctx context.Context) (err error) {
 			late, err = b.overtaken(ctx, fl)
 			return err
 		})

@@ -89,7 +89,7 @@ func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
 
 // Settled is relay's question; it waits out trouble with NATS.
 func (b *Bus) Settled(ctx context.Context, key string) (rec relay.Record, found bool, err error) {
-	err = b.persist(ctx, "read the ledger", func(ctx context.Context) error {
+	err = b.persist(ctx, opReadLedger, func(ctx context.Context) error {
 		l, err := b.openLedger(ctx)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (b *Bus) Settled(ctx context.Context, key string) (rec relay.Record, found 
 }
 
 func (b *Bus) note(ctx context.Context, key string, rec relay.Record) error {
-	return b.persist(ctx, "write the ledger", func(ctx context.Context) error {
+	return b.persist(ctx, opWriteLedger, func(ctx context.Context) error {
 		l, err := b.openLedger(ctx)
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 	limit := int(b.nc.MaxPayload())
 	var ack jetstream.PubAck
 	late := false
-	err := b.persist(ctx, "publish a verdict", func(ctx context.Context) (err error) {
+	err := b.persist(ctx, opPublish, func(ctx context.Context) (err error) {
 		if v.Kind != relay.KindReady {
 			if late, err = b.late(ctx, fl, d); late || err != nil {
 				return err
@@ -90,7 +90,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 // stored reads which verdict the stream holds under an id.
 func (b *Bus) stored(ctx context.Context, sequence uint64, id string) (relay.Record, bool) {
 	var raw *jetstream.RawStreamMsg
-	err := b.persist(ctx, "read a verdict", func(ctx context.Context) error {
+	err := b.persist(ctx, opReadVerdict, func(ctx context.Context) error {
 		s, err := b.js.Stream(ctx, b.cfg.verdictStream())
 		if err != nil {
 			return err

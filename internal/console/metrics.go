@@ -35,6 +35,7 @@ type Metrics struct {
 	price    *prometheus.GaugeVec
 	up       prometheus.Gauge
 	incident *prometheus.CounterVec
+	link     link
 }
 
 const namespace = "voicemail_relay"
@@ -50,7 +51,7 @@ func NewMetrics(version string) *Metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "request_seconds", Help: "Time of HTTP requests to the voicemail API.",
 			Buckets: []float64{.025, .05, .1, .2, .4, .8, 1.6, 3.2, 6.4, 12.8}}, []string{"account"}),
 		ready: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: "ready_seconds", Help: "From the end of a call to its voicemail.ready.",
-			Buckets: []float64{5, 10, 15, 20, 30, 45, 60, 90, 120, 240, 480, 960, 3600, 21600, 86400}}),
+			Buckets: []float64{5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600, 21600, 86400}}), // 300 and 600: what objectives are set at
 		build:    gauges("build_info", "Always 1; the version is in the label.", "version"),
 		waiting:  gauge("waiting_calls", "Calls that wait: for their next appointment, or in an account's line."),
 		line:     gauges("line_calls", "Calls that are due and stand in their account's line.", "account"),
@@ -69,6 +70,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up, m.incident, m.pace, m.calls, m.share, m.price,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.link = newLink(r)
 	m.build.WithLabelValues(version).Set(1)
 	for kind, reasons := range verdicts { // so that a rate is there before the first of a kind
 		for _, reason := range reasons {
@@ -131,7 +133,9 @@ func (m *Metrics) PutOff(why string) { m.later.WithLabelValues(why).Inc() }
 type Level struct {
 	Lag, Waiting, DeadLetters uint64
 	Lines                     map[string]uint64
+	LineOldest                map[string]map[relay.Class]time.Duration
 	Oldest                    time.Duration
+	At                        time.Time // when it was read
 }
 
 // Level sets the gauges of what waits.
@@ -143,6 +147,12 @@ func (m *Metrics) Level(l Level) {
 	for account, n := range l.Lines {
 		m.line.WithLabelValues(account).Set(float64(n))
 	}
+	for account, ages := range l.LineOldest {
+		for class, age := range ages {
+			m.link.aged.WithLabelValues(account, string(class)).Set(age.Seconds())
+		}
+	}
+	m.link.read.Set(float64(l.At.UnixMilli()) / 1000)
 }
 
 // Planned is what a limited account's requests are planned by.
