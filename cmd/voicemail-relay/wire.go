@@ -189,6 +189,7 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
 		}
+		d.metrics.ExpectResults(a.Name, smartassist.Results()...)
 		d.clients = append(d.clients, client)
 		d.purses[a.Name] = purse
 		account := relay.Account{Name: a.Name, Bots: a.Bots, Transcription: a.Transcription, Source: client, Purse: purse}

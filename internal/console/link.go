@@ -56,6 +56,13 @@ func (m *Metrics) ExpectOperations(names ...string) {
 	}
 }
 
+// ExpectResults has a counter for each result of an account's requests from the start.
+func (m *Metrics) ExpectResults(account string, results ...string) {
+	for _, r := range results {
+		m.requests.WithLabelValues(account, r)
+	}
+}
+
 // Received counts an event of call.ended that is handed out for the first time.
 func (m *Metrics) Received() { m.link.received.Inc() }
 
