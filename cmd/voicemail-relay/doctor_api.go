@@ -33,7 +33,7 @@ func (d *doctor) api(ctx context.Context) {
 		way := smartassist.Reach(ctx, cfg)
 		way.Of = "account " + acct.Name + ", " + way.Of
 		d.tell(way)
-		purse := d.budget(ctx, acct, records)
+		kept := d.budget(ctx, acct, records)
 		of := "account " + acct.Name
 		switch {
 		case d.x.noRequest:
@@ -43,7 +43,10 @@ func (d *doctor) api(ctx context.Context) {
 			d.tell(checkup.Skipped("token", of, "not asked: there is no way to the API"))
 			continue
 		}
-		paid, why := d.spend(ctx, acct, purse, records)
+		paid, why := true, "not out of a purse, since none is shared"
+		if kept {
+			paid, why = d.spend(ctx, acct, records)
+		}
 		if !paid {
 			d.tell(checkup.Skipped("token", of, "not asked: %s", why))
 			continue
@@ -70,44 +73,34 @@ func (d *doctor) records(ctx context.Context) budget.Record {
 	return bucket
 }
 
-// A shared purse is an account's record as it was found.
-type sharedPurse int
-
-const (
-	noPurse    sharedPurse = iota // or it could not be read
-	ownPurse                      // there is a record, and it can be drawn on
-	spoilPurse                    // there is one that is none
-)
-
-// budget reads an account's purse.
-func (d *doctor) budget(ctx context.Context, acct settings.Account, records budget.Record) sharedPurse {
+// budget reads an account's purse. kept: relays share one, or will, and what is spent is to be taken out of it.
+func (d *doctor) budget(ctx context.Context, acct settings.Account, records budget.Record) (kept bool) {
 	const check = "budget"
 	of := "account " + acct.Name
 	if acct.RateLimit == 0 {
 		d.tell(checkup.Good(check, of, "no limit is set (rate_limit 0)"))
-		return noPurse
+		return false
 	}
 	limit := fmt.Sprintf("%d requests a minute", acct.RateLimit)
 	if records == nil {
-		d.tell(checkup.Good(check, of, "%s; no relay has shared it yet", limit))
-		return noPurse
+		d.tell(checkup.Good(check, of, "%s; there is no purse that relays share", limit))
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	value, revision, stored, err := records.Read(ctx, "purse."+relay.Token(acct.Name))
 	if err != nil {
-		d.tell(checkup.Warning(check, of, "its purse cannot be read: "+err.Error(), "look at bucket VOICEMAIL_BUDGET, and at the NATS user's permissions: without it no request is granted"))
-		return noPurse
+		d.tell(checkup.Failure(check, of, "its purse cannot be read: "+err.Error(), "look at bucket VOICEMAIL_BUDGET, and at the NATS user's permissions: without it no request is granted"))
+		return false
 	}
 	if revision == 0 {
-		d.tell(checkup.Good(check, of, "%s; no relay has drawn on it yet", limit))
-		return noPurse
+		d.tell(checkup.Good(check, of, "%s, and nobody has spent any", limit))
+		return true
 	}
 	g, ok := budget.ReadRecord(value, time.Since(stored), acct.RateLimit)
 	switch {
 	case !ok:
-		d.tell(checkup.Warning(check, of, "its purse holds something else than a purse", "look who else writes to the bucket; the relays begin it anew"))
-		return spoilPurse
+		d.tell(checkup.Warning(check, of, "its purse holds something else than a purse", "look who else writes to the bucket; a relay begins it anew"))
 	case g.Pause > 0:
 		d.tell(checkup.Warning(check, of, fmt.Sprintf("the API wants nothing for %s more: over its rate limit, or Retry-After", g.Pause.Round(time.Second)), "if it happens often, look who else spends the account's budget, and lower rate_limit"))
 	case g.Pace < 0.9:
@@ -115,20 +108,14 @@ func (d *doctor) budget(ctx context.Context, acct settings.Account, records budg
 	default:
 		d.tell(checkup.Good(check, of, "%s, %.0f may be made at once", limit, g.Left))
 	}
-	return ownPurse
+	return ok
 }
 
 // patience is how long doctor stands in line for one request's budget: busy relays draw on it, too.
 const patience = 8 * time.Second
 
 // spend takes one request out of the purse that the relays share. why says where it came from, or why there is none.
-func (d *doctor) spend(ctx context.Context, acct settings.Account, purse sharedPurse, records budget.Record) (paid bool, why string) {
-	switch {
-	case acct.RateLimit == 0:
-		return true, "no limit is set"
-	case purse == noPurse, purse == spoilPurse:
-		return true, "beside the purse, which no relay keeps"
-	}
+func (d *doctor) spend(ctx context.Context, acct settings.Account, records budget.Record) (paid bool, why string) {
 	p, err := budget.New(budget.Config{Limit: acct.RateLimit, Seats: 1, Shared: budget.NewSeats(1), Key: "purse." + relay.Token(acct.Name), ProbeFirst: time.Second, ProbeMax: time.Second})
 	if err != nil {
 		return false, err.Error()

@@ -31,7 +31,7 @@ func (d *doctor) settings(rows []settings.Row) {
 	if len(files) > 0 {
 		of = files[0] + ", " + of
 	}
-	d.tell(checkup.Good(check, of, "accepted: %s, %s", plural(set, "value"), plural(len(d.accounts()), "account")))
+	d.tell(checkup.Good(check, of, "%s set, all accepted; %s", plural(set, "value"), plural(len(d.accounts()), "account")))
 	secrets := []string{d.s.NATS.CredentialsFile, d.s.NATS.TLS.KeyFile}
 	for _, acct := range d.accounts() {
 		secrets = append(secrets, acct.AppSecretFile)

@@ -32,11 +32,16 @@ func (d *doctor) nats(ctx context.Context) {
 		return
 	}
 	d.nc = nc
+	d.examine(ctx)
+}
+
+// examine has bus look at all that the relay needs there.
+func (d *doctor) examine(ctx context.Context) {
 	cfg := busConfig(d.s, zap.NewNop())
 	for _, acct := range d.accounts() {
 		cfg.Accounts = append(cfg.Accounts, bus.Account{Name: acct.Name})
 	}
-	b, err := bus.New(nc, cfg)
+	b, err := bus.New(d.nc, cfg)
 	if err != nil {
 		d.tell(checkup.Failure("nats", "the settings", err.Error(), "correct the settings"))
 		return

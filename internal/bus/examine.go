@@ -92,6 +92,18 @@ func (e *examiner) unseen(check, of string, err error) checkup.Finding {
 // lookFor is how long one question may take.
 const lookFor = 3 * time.Second
 
+// spoken is a duration without what is 0: 24h, not 24h0m0s.
+func spoken(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
 // asking bounds one question.
 func asking(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, lookFor)

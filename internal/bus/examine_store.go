@@ -97,22 +97,22 @@ func (e *examiner) spans() {
 	if verdicts == nil && ledger == nil {
 		return // there is nothing to compare
 	}
-	of := "ledger.keep " + keep.String()
+	of := "ledger.keep"
 	before := len(e.found)
 	if verdicts != nil {
 		name := "stream " + verdicts.Config.Name
 		switch c, s := verdicts.Config, verdicts.State; {
 		case c.Duplicates < keep:
-			e.tell(checkup.Failure(check, name, fmt.Sprintf("it folds repeats for %s alone: a verdict may be told twice within ledger.keep (%s)", c.Duplicates, keep), hint))
+			e.tell(checkup.Failure(check, name, fmt.Sprintf("it folds repeats for %s alone: a verdict may be told twice within ledger.keep (%s)", spoken(c.Duplicates), spoken(keep)), hint))
 		case c.MaxBytes > 0 && s.Msgs > 0 && s.Bytes*10 > uint64(c.MaxBytes)*9 && time.Since(s.FirstTime) < keep:
-			e.tell(checkup.Warning(check, name, fmt.Sprintf("max_bytes pushes verdicts out after %s, sooner than ledger.keep (%s)", time.Since(s.FirstTime).Round(time.Second), keep), "raise its max_bytes (nats stream edit), or lower ledger.keep"))
+			e.tell(checkup.Warning(check, name, fmt.Sprintf("max_bytes pushes verdicts out after %s, sooner than ledger.keep (%s)", spoken(time.Since(s.FirstTime).Round(time.Second)), spoken(keep)), "raise its max_bytes (nats stream edit), or lower ledger.keep"))
 		}
 	}
 	if ledger != nil && ledger.Config.MaxAge > 0 && ledger.Config.MaxAge < keep {
-		e.tell(checkup.Failure(check, "bucket "+e.b.cfg.ledgerBucket(), fmt.Sprintf("it forgets sessions after %s, sooner than ledger.keep (%s)", ledger.Config.MaxAge, keep), hint))
+		e.tell(checkup.Failure(check, "bucket "+e.b.cfg.ledgerBucket(), fmt.Sprintf("it forgets sessions after %s, sooner than ledger.keep (%s)", spoken(ledger.Config.MaxAge), spoken(keep)), hint))
 	}
 	if len(e.found) == before {
-		e.tell(checkup.Good(check, of, "repeats are folded and sessions remembered so long"))
+		e.tell(checkup.Good(check, of, "repeats are folded and sessions remembered for %s", spoken(keep)))
 	}
 }
 
@@ -190,7 +190,7 @@ func (e *examiner) fsync() {
 	case copies >= 3:
 		e.tell(checkup.Good(check, of, "nothing, unless %d nodes lose power together; then sync_interval: always alone helps", copies))
 	case e.Sync != nil:
-		e.tell(checkup.Warning(check, of, fmt.Sprintf("confirmed calls and verdicts of up to %s: the server writes to its disk that seldom", e.Sync.Every), hint))
+		e.tell(checkup.Warning(check, of, fmt.Sprintf("confirmed calls and verdicts of up to %s: the server writes to its disk that seldom", spoken(e.Sync.Every)), hint))
 	default:
 		e.tell(checkup.Warning(check, of, "not known: the server tells no client how often it writes to its disk (every 2 minutes by default)", hint+"; --monitor URL has doctor look at the server's monitoring port"))
 	}

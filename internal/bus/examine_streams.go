@@ -166,7 +166,7 @@ func (e *examiner) theirs(ctx context.Context, have jetstream.StreamConfig) chec
 	case have.MaxMsgSize > 0 && int(have.MaxMsgSize) < relay.MaxBody:
 		return checkup.Warning("streams", of, fmt.Sprintf("max_msg_size is %d: it refuses the largest calls", have.MaxMsgSize), fmt.Sprintf("raise it to %d", relay.MaxBody))
 	case have.MaxAge > 0 && have.MaxAge < time.Hour:
-		return checkup.Warning("streams", of, fmt.Sprintf("max_age is %s: calls are lost when the relay is down for longer", have.MaxAge), fmt.Sprintf("raise it, better to %s (ledger.keep)", e.b.cfg.LedgerKeep))
+		return checkup.Warning("streams", of, fmt.Sprintf("max_age is %s: calls are lost when the relay is down for longer", spoken(have.MaxAge)), fmt.Sprintf("raise it, better to %s (ledger.keep)", spoken(e.b.cfg.LedgerKeep)))
 	}
 	return checkup.Good("streams", of, "others made it; it can work, and setup never changes it")
 }
@@ -247,7 +247,7 @@ func (e *examiner) look(ctx context.Context, stream string, want jetstream.Consu
 	case info.Paused:
 		return checkup.Failure(check, of, fmt.Sprintf("somebody paused it, for %s more", info.PauseRemaining.Round(time.Second)), fmt.Sprintf("nats consumer resume %s %s", stream, want.Durable))
 	case !reflect.DeepEqual(have, next):
-		return checkup.Warning(check, of, fmt.Sprintf("it differs from the settings (ack_wait %s, set is %s)", have.AckWait, want.AckWait), "run voicemail-relay setup, which brings it to them")
+		return checkup.Warning(check, of, fmt.Sprintf("it differs from the settings (ack_wait %s, set is %s)", spoken(have.AckWait), spoken(want.AckWait)), "run voicemail-relay setup, which brings it to them")
 	}
 	return checkup.Good(check, of, asSet)
 }

@@ -134,7 +134,7 @@ func (e *examiner) letters(ctx context.Context) {
 	if e.have[name] == nil {
 		return
 	}
-	of := fmt.Sprintf("voicemail.failed in stream %s, %s", name, e.Since)
+	of := fmt.Sprintf("%s in stream %s, the last %s", e.b.cfg.verdict(relay.KindFailed), name, spoken(e.Since))
 	if subject := api("CONSUMER.CREATE", name, "x", e.b.cfg.verdict(relay.KindFailed)); !e.grants.mayPublish(subject) {
 		e.tell(checkup.Skipped(check, of, "the NATS user may not read them (publish %s)", api("CONSUMER.CREATE", name, ">")))
 		return
