@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -35,7 +34,7 @@ func newClinic(t *testing.T, conf string) *clinic {
 	t.Helper()
 	dir := t.TempDir()
 	if conf == "" {
-		conf = "jetstream { store_dir: DIR, sync_interval: always }"
+		conf = "jetstream { store_dir: 'DIR', sync_interval: always }"
 	}
 	file := filepath.Join(dir, "nats.conf")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(conf, "DIR", filepath.Join(dir, "store"))), 0o600); err != nil {
@@ -411,7 +410,7 @@ func TestDoctorFindsFaultsOfStreams(t *testing.T) {
 // Each fault of the server, by its configuration.
 func TestDoctorFindsFaultsOfTheServer(t *testing.T) {
 	ctx := context.Background()
-	const always = "jetstream { store_dir: DIR, sync_interval: always }\n"
+	const always = "jetstream { store_dir: 'DIR', sync_interval: always }\n"
 	limited := func(limits string) string {
 		return always + "accounts { A { jetstream { " + limits + " }, users: [ { user: u, password: u } ] } }\n"
 	}
@@ -443,7 +442,7 @@ func TestDoctorFindsFaultsOfTheServer(t *testing.T) {
 		{"the account's store is nearly full", limited("max_file: 1MB"), fill, warn("store", "JetStream", "it will be full", "max_storage")},
 		{"the account's store is full", limited("max_file: 920KB"), fill, fail("store", "JetStream", "it is full", "max_storage")},
 		{"every stream has to have a limit", limited("max_file: 10MB, max_bytes_required: true"), asUser, fail("store", "JetStream", "every stream has to have max_bytes", "max_bytes_required")},
-		{"the disk is written to now and then", "jetstream { store_dir: DIR }", nil, warn("fsync", "a power failure", "of up to 2m", "sync_interval: always")},
+		{"the disk is written to now and then", "jetstream { store_dir: 'DIR' }", nil, warn("fsync", "a power failure", "of up to 2m", "sync_interval: always")},
 		{"it is not known how often the disk is written to", always, func(c *clinic) { c.args["monitor"] = "" }, warn("fsync", "a power failure", "not known", "--monitor URL")},
 		{"another server's monitoring port", always, func(c *clinic) { c.args["monitor"] = newClinic(c.t, "").args["monitor"]; c.args["nats.embedded"] = "" }, warn("monitor", "monitoring port", "another server's", "that of patient at 127.0.0.1:")},
 		{"no monitoring port", always, func(c *clinic) { c.args["monitor"] = "http://127.0.0.1:1" }, fail("monitor", "monitoring port", "nobody answers", "set http_port")},
@@ -476,7 +475,7 @@ func TestDoctorFindsFaultsOfTheServer(t *testing.T) {
 
 // Each fault on the way to the server.
 func TestDoctorFindsFaultsOnTheWayToNATS(t *testing.T) {
-	const always = "jetstream { store_dir: DIR, sync_interval: always }\n"
+	const always = "jetstream { store_dir: 'DIR', sync_interval: always }\n"
 	for _, row := range []struct {
 		name  string
 		conf  string
@@ -507,5 +506,3 @@ func TestDoctorFindsFaultsOnTheWayToNATS(t *testing.T) {
 		})
 	}
 }
-
-var _ = http.StatusOK

@@ -146,7 +146,8 @@ func (e *examiner) ours(have, want jetstream.StreamConfig) checkup.Finding {
 	if err := another(have, want); err != nil {
 		return broken("streams", of, err)
 	}
-	have.Duplicates = max(have.Duplicates, want.Duplicates) // spans tells
+	have.Duplicates = max(have.Duplicates, want.Duplicates) // spans tells, and schedules
+	have.AllowMsgSchedules = have.AllowMsgSchedules || want.AllowMsgSchedules
 	next := brought(have, want)
 	if err := unfit(have, next, want); err != nil {
 		return broken("streams", of, err)
@@ -233,6 +234,8 @@ func (e *examiner) look(ctx context.Context, stream string, want jetstream.Consu
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		return e.making(check, of, api("CONSUMER.CREATE", stream, want.Durable, want.FilterSubject))
+	case errors.Is(err, jetstream.ErrNotPullConsumer):
+		return broken(check, of, anotherConsumer(stream, want))
 	case err != nil:
 		return e.unseen(check, of, err)
 	}
@@ -240,7 +243,7 @@ func (e *examiner) look(ctx context.Context, stream string, want jetstream.Consu
 	have := info.Config
 	next := broughtConsumer(have, want)
 	switch err := unfitConsumer(stream, have, want); {
-	case have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "":
+	case have.AckPolicy != jetstream.AckExplicitPolicy:
 		return broken(check, of, anotherConsumer(stream, want))
 	case err != nil:
 		return broken(check, of, err)

@@ -78,7 +78,7 @@ func (e *examiner) untaken(ctx context.Context) {
 	try, cancel := asking(ctx)
 	defer cancel()
 	c, err := e.b.js.Consumer(try, e.calls, e.b.cfg.durable())
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrNotPullConsumer) { // durables tells
 		return
 	}
 	if err != nil {

@@ -296,11 +296,14 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 		s.changed("durable %s on stream %s created for %s", want.Durable, stream, want.FilterSubject)
 		return nil
 	}
+	if errors.Is(err, jetstream.ErrNotPullConsumer) {
+		return anotherConsumer(stream, want)
+	}
 	if err != nil {
 		return fmt.Errorf("look up durable %s of stream %s: %w", want.Durable, stream, err)
 	}
 	have := c.CachedInfo().Config
-	if have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" {
+	if have.AckPolicy != jetstream.AckExplicitPolicy {
 		return anotherConsumer(stream, want)
 	}
 	next := broughtConsumer(have, want)

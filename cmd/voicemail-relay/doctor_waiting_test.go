@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"voicemail-relay/internal/checkup"
+	emu "voicemail-relay/internal/smartassist/smartassisttest"
+)
+
+// examine has doctor look at a world's NATS.
+func (w *world) examine(since time.Duration) diagnosis {
+	w.t.Helper()
+	d := &doctor{s: w.settings, x: examining{since: since}, nc: w.nc}
+	d.s.NATS.Embedded = true // it is known how the disk is written to
+	d.examine(context.Background())
+	return diagnosis{Checks: d.found}
+}
+
+func TestDoctorFindsCallsThatWait(t *testing.T) {
+	t.Run("nobody takes them", func(t *testing.T) {
+		inWorld(t, []string{unlimited}, func(w *world) {
+			w.halt()
+			w.session("s1")
+			pass(30 * time.Second)
+			if bad := w.examine(time.Hour).bad(); len(bad) > 0 {
+				t.Errorf("after half a minute it finds %+v", bad)
+			}
+			pass(2 * time.Minute)
+			w.examine(time.Hour).one(t, fail("waiting", "stream CALLS", "1 call waits, the oldest since 2m30s, and no relay takes them", "start voicemail-relay run"))
+			w.start()
+			w.emu.ScriptEvery(emu.Ready("x"))
+			w.one(time.Minute)
+			if d := w.examine(time.Hour); len(d.bad()) > 0 || !strings.Contains(d.find("waiting")[0].Found, "every call is taken; a relay takes them") {
+				t.Errorf("when it is taken it finds %+v", d.Checks)
+			}
+		})
+	})
+	t.Run("they are too many", func(t *testing.T) {
+		inWorld(t, []string{"calls.concurrency=1"}, func(w *world) {
+			w.emu.ScriptEvery(emu.Hang())
+			pass(15 * time.Second)
+			for _, s := range []string{"a", "b", "c", "d", "e", "f"} {
+				w.call(`{"botId":"st-1","sessionId":"` + s + `","endedAt":"1999-01-01T00:00:00Z"}`)
+			}
+			pass(90 * time.Second)
+			t.Logf("%+v", w.examine(time.Hour).find("waiting"))
+		})
+	})
+	t.Run("in line", func(t *testing.T) {
+		inWorld(t, []string{"wait.first=0s", "smartassist.rate_limit=60"}, func(w *world) {
+			w.emu.ScriptEvery(emu.Unauthorized())
+			w.session("s1")
+			pass(5 * time.Minute)
+			if bad := w.examine(time.Hour).bad(); len(bad) > 0 {
+				t.Errorf("after five minutes it finds %+v", bad)
+			}
+			w.halt()
+			pass(20 * time.Minute)
+			w.examine(time.Hour).one(t, warn("waiting", "stream VOICEMAIL_WORK", "1 call waits; the oldest has stood in line for ", "budget, token and relay"))
+		})
+	})
+	t.Run("an appointment did not fire", func(t *testing.T) {
+		inWorld(t, nil, func(w *world) {
+			w.session("s1")
+			pass(time.Second)
+			w.halt()
+			w.miss(1)
+			if err := w.js.DeleteStream(context.Background(), "FILL"); err != nil {
+				t.Fatal(err)
+			}
+			pass(3 * time.Minute)
+			w.examine(time.Hour).one(t, fail("waiting", "stream VOICEMAIL_WORK", "1 call waits; the oldest appointment should have fired 3m", "start a relay"))
+		})
+	})
+}
+
+func TestDoctorCountsDeadLettersOfLate(t *testing.T) {
+	for _, format := range []string{"binary", "structured"} {
+		inWorld(t, []string{"wait.first=0s", "ready.format=" + format}, func(w *world) {
+			w.emu.ScriptEvery(emu.Failed())
+			w.session("s1")
+			w.call("no call")
+			w.await(2, time.Minute)
+			w.examine(time.Hour).one(t, warn("dead_letters", "voicemail.failed in stream VOICEMAILS, the last 1h", "2 letters: 1 malformed, 1 rejected", "voicemail-relay failed list"))
+			pass(2 * time.Hour)
+			if bad := w.examine(time.Hour).bad(); len(bad) > 0 {
+				t.Errorf("two hours later it finds %+v of the last hour", bad)
+			}
+		})
+	}
+}
+
+// On a cluster one copy is too few, and one that is away is told.
+func TestDoctorLooksAtReplicas(t *testing.T) {
+	t.Parallel() // it mostly waits
+	if testing.Short() {
+		t.Skip("real processes")
+	}
+	nodes, urls := newCluster(t)
+	js := client(t, urls)
+	eventually(t, 30*time.Second, "a leader of the cluster", func(ctx context.Context) error {
+		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: 3})
+		return err
+	})
+	c := &clinic{t: t, args: map[string]string{"nats.url": urls, "http.addr": "127.0.0.1:0", "smartassist.base_url": "http://127.0.0.1:1", "smartassist.app_id": "a", "smartassist.app_secret": "b", "nats.replicas": "1"}}
+	look := func() (all []checkup.Finding) {
+		for _, f := range c.doctor("--no-request").Checks {
+			if f.Check == "replicas" || f.Check == "fsync" {
+				all = append(all, f)
+			}
+		}
+		return all
+	}
+	c.setup()
+	got := look()
+	if len(got) != 2 || got[0].Grade != checkup.Warn || !strings.Contains(got[0].Of, "CALLS, VOICEMAIL_WORK, VOICEMAILS, KV_VOICEMAIL_LEDGER, KV_VOICEMAIL_BUDGET") || !strings.Contains(got[0].Found, "one copy each, on a cluster") || !strings.Contains(got[0].Hint, "nats.replicas to 3") || got[1].Grade != checkup.Warn {
+		t.Errorf("one copy each: %+v", got)
+	}
+	for _, s := range []string{"CALLS", "VOICEMAIL_WORK", "VOICEMAILS", "KV_VOICEMAIL_LEDGER", "KV_VOICEMAIL_BUDGET"} {
+		if err := js.DeleteStream(context.Background(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.args["nats.replicas"] = "3"
+	c.setup()
+	eventually(t, 20*time.Second, "three current copies", func(context.Context) error {
+		if got := look(); len(got) != 2 || got[0].Grade != checkup.OK || got[1].Grade != checkup.OK {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
+	nodes[2].kill()
+	eventually(t, 20*time.Second, "a copy that is away", func(context.Context) error {
+		got := look()
+		if len(got) < 2 || got[0].Grade == checkup.OK || !strings.Contains(got[0].Found+got[0].Hint, "nodes") {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
+}
