@@ -33,8 +33,8 @@ func TestDoctorFindsCallsThatWait(t *testing.T) {
 			}
 			pass(2 * time.Minute)
 			w.examine(time.Hour).one(t, fail("waiting", "stream CALLS", "1 call waits, the oldest since 2m30s, and no relay takes them", "start voicemail-relay run"))
-			w.start()
 			w.emu.ScriptEvery(emu.Ready("x"))
+			w.start()
 			w.one(time.Minute)
 			if d := w.examine(time.Hour); len(d.bad()) > 0 || !strings.Contains(d.find("waiting")[0].Found, "every call is taken; a relay takes them") {
 				t.Errorf("when it is taken it finds %+v", d.Checks)
@@ -42,14 +42,13 @@ func TestDoctorFindsCallsThatWait(t *testing.T) {
 		})
 	})
 	t.Run("they are too many", func(t *testing.T) {
-		inWorld(t, []string{"calls.concurrency=1"}, func(w *world) {
-			w.emu.ScriptEvery(emu.Hang())
-			pass(15 * time.Second)
-			for _, s := range []string{"a", "b", "c", "d", "e", "f"} {
-				w.call(`{"botId":"st-1","sessionId":"` + s + `","endedAt":"1999-01-01T00:00:00Z"}`)
+		inWorld(t, []string{"calls.concurrency=1", "wait.first=0s"}, func(w *world) {
+			w.emu.ScriptEvery(emu.Slow(9*time.Second, emu.NotYet()))
+			for i := range 40 {
+				w.session(fmt.Sprint("s", i))
 			}
-			pass(90 * time.Second)
-			t.Logf("%+v", w.examine(time.Hour).find("waiting"))
+			pass(70 * time.Second)
+			w.examine(time.Hour).one(t, warn("waiting", "stream CALLS", "the oldest since 1m10s, though a relay takes them", "run more replicas"))
 		})
 	})
 	t.Run("in line", func(t *testing.T) {

@@ -86,8 +86,11 @@ func (e *examiner) untaken(ctx context.Context) {
 		return
 	}
 	info := c.CachedInfo()
+	now := time.Now().Add(e.ahead)
+	// One whose seats are all taken asks for no more; it shows by what it did of late.
+	taken := info.NumWaiting > 0 || now.Sub(lastOf(info.Delivered)) < taking || now.Sub(lastOf(info.AckFloor)) < taking
 	pulled := "a relay takes them"
-	if info.NumWaiting == 0 {
+	if !taken {
 		pulled = "no relay takes them"
 	}
 	if info.NumPending == 0 {
@@ -99,15 +102,23 @@ func (e *examiner) untaken(ctx context.Context) {
 		e.tell(checkup.Good(check, of, "%s; %s", calls(info.NumPending), pulled))
 		return
 	}
-	age := time.Now().Add(e.ahead).Sub(m.Time).Round(time.Second)
+	age := now.Sub(m.Time).Round(time.Second)
 	switch {
 	case age < taking:
 		e.tell(checkup.Good(check, of, "%s, the oldest since %s; %s", calls(info.NumPending), age, pulled))
-	case info.NumWaiting == 0:
+	case !taken:
 		e.tell(checkup.Failure(check, of, fmt.Sprintf("%s, the oldest since %s, and no relay takes them", calls(info.NumPending), age), "start voicemail-relay run, or look at its /readyz and log"))
 	default:
 		e.tell(checkup.Warning(check, of, fmt.Sprintf("%s, the oldest since %s, though a relay takes them", calls(info.NumPending), age), "run more replicas, or raise calls.concurrency"))
 	}
+}
+
+// lastOf is when a consumer last did something.
+func lastOf(s jetstream.SequenceInfo) time.Time {
+	if s.Last == nil {
+		return time.Time{}
+	}
+	return *s.Last
 }
 
 // first reads the first message at or after a sequence.
