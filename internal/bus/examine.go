@@ -46,6 +46,11 @@ func (b *Bus) Examine(ctx context.Context, x Examination) []checkup.Finding {
 	e := &examiner{Examination: x, b: b, s: &setup{b: b}, have: map[string]*jetstream.StreamInfo{}, blind: map[string]bool{}}
 	e.server()
 	e.grants = b.grants(ctx)
+	if denied := b.denied.err(time.Now()); e.grants == nil && denied != nil { // no answer reaches it: nothing can be looked at
+		found, _, _ := strings.Cut(denied.Error(), ": allow")
+		e.tell(checkup.Failure("permissions", "the NATS user", found, "allow it to subscribe to "+inbox+".>, where answers arrive"))
+		return e.found
+	}
 	if !e.store(ctx) {
 		e.permissions()
 		return e.found
@@ -114,7 +119,7 @@ func (e *examiner) server() {
 	nc := e.b.nc
 	of := "server " + nc.ConnectedServerName()
 	if err := checkVersion(nc.ConnectedServerVersion()); err != nil {
-		e.tell(checkup.Failure("version", of, "NATS "+nc.ConnectedServerVersion()+" accepts the relay's appointments and never fires them", "run nats-server 2.12 or later on every node"))
+		e.tell(checkup.Failure("version", of, "NATS "+nc.ConnectedServerVersion()+" is too old: it accepts the relay's appointments and never fires them", "run nats-server 2.12 or later on every node"))
 	} else {
 		e.tell(checkup.Good("version", of, "NATS %s, 2.12 or later", nc.ConnectedServerVersion()))
 	}

@@ -30,7 +30,7 @@ func (e *examiner) store(ctx context.Context) bool {
 			return false
 		}
 		e.tell(e.unseen(check, of, err))
-		return true
+		return false
 	}
 	e.level = info.API.Level
 	tiers := info.Tiers
