@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +58,8 @@ func (d *doctor) api(ctx context.Context) {
 
 // records are the purses that the relays share; nil: there are none that doctor could read.
 func (d *doctor) records(ctx context.Context) budget.Record {
-	if d.nc == nil {
+	seen := slices.ContainsFunc(d.found, func(f checkup.Finding) bool { return f.Check == "streams" && f.Grade != checkup.Skip })
+	if d.nc == nil || !seen { // it would be waited for in vain
 		return nil
 	}
 	js, err := jetstream.New(d.nc)

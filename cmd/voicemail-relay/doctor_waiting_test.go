@@ -41,14 +41,21 @@ func TestDoctorFindsCallsThatWait(t *testing.T) {
 			}
 		})
 	})
-	t.Run("they are too many", func(t *testing.T) {
-		inWorld(t, []string{"calls.concurrency=1", "wait.first=0s"}, func(w *world) {
-			w.emu.ScriptEvery(emu.Slow(9*time.Second, emu.NotYet()))
-			for i := range 40 {
+	t.Run("they are taken too slowly", func(t *testing.T) {
+		inWorld(t, nil, func(w *world) {
+			w.halt()
+			for i := range 3 {
 				w.session(fmt.Sprint("s", i))
 			}
-			pass(70 * time.Second)
-			w.examine(time.Hour).one(t, warn("waiting", "stream CALLS", "the oldest since 1m10s, though a relay takes them", "run more replicas"))
+			pass(2 * time.Minute)
+			c, err := w.js.Consumer(context.Background(), "CALLS", "voicemail-relay")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Next(); err != nil { // as one does whose seats are then all taken
+				t.Fatal(err)
+			}
+			w.examine(time.Hour).one(t, warn("waiting", "stream CALLS", "2 calls wait, the oldest since 2m0s, though a relay takes them", "run more replicas"))
 		})
 	})
 	t.Run("in line", func(t *testing.T) {
@@ -95,13 +102,13 @@ func TestDoctorCountsDeadLettersOfLate(t *testing.T) {
 	}
 }
 
-// On a cluster one copy is too few, and one that is away is told.
+// On a cluster one copy is too few.
 func TestDoctorLooksAtReplicas(t *testing.T) {
 	t.Parallel() // it mostly waits
 	if testing.Short() {
 		t.Skip("real processes")
 	}
-	nodes, urls := newCluster(t)
+	_, urls := newCluster(t)
 	js := client(t, urls)
 	eventually(t, 30*time.Second, "a leader of the cluster", func(ctx context.Context) error {
 		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: 3})
@@ -130,14 +137,6 @@ func TestDoctorLooksAtReplicas(t *testing.T) {
 	c.setup()
 	eventually(t, 20*time.Second, "three current copies", func(context.Context) error {
 		if got := look(); len(got) != 2 || got[0].Grade != checkup.OK || got[1].Grade != checkup.OK {
-			return fmt.Errorf("%+v", got)
-		}
-		return nil
-	})
-	nodes[2].kill()
-	eventually(t, 20*time.Second, "a copy that is away", func(context.Context) error {
-		got := look()
-		if len(got) < 2 || got[0].Grade == checkup.OK || !strings.Contains(got[0].Found+got[0].Hint, "nodes") {
 			return fmt.Errorf("%+v", got)
 		}
 		return nil

@@ -138,18 +138,8 @@ func (e *examiner) replicas() {
 		if clustered && info.Config.Replicas < 2 {
 			single = append(single, name)
 		}
-		if c := info.Cluster; c != nil {
-			var away []string
-			for _, r := range c.Replicas {
-				if r.Offline || !r.Current {
-					away = append(away, r.Name)
-				}
-			}
-			if c.Leader == "" {
-				e.tell(checkup.Failure(check, of, "it has no leader: too few of its nodes are there", "bring the nodes of the cluster back"))
-			} else if len(away) > 0 {
-				e.tell(checkup.Warning(check, of, "copies that are away or behind: "+strings.Join(away, ", "), "look at those nodes; one more lost may stop the stream"))
-			}
+		if f, ok := copies(of, info.Cluster); !ok {
+			e.tell(f)
 		}
 	}
 	if len(single) > 0 {
@@ -163,6 +153,27 @@ func (e *examiner) replicas() {
 	default:
 		e.tell(checkup.Good(check, "every stream", "on file, on the one server that there is"))
 	}
+}
+
+// copies looks at the nodes that hold a stream.
+func copies(of string, c *jetstream.ClusterInfo) (f checkup.Finding, ok bool) {
+	const check = "replicas"
+	if c == nil {
+		return f, true
+	}
+	if c.Leader == "" {
+		return checkup.Failure(check, of, "it has no leader: too few of its nodes are there", "bring the nodes of the cluster back"), false
+	}
+	var away []string
+	for _, r := range c.Replicas {
+		if r.Offline || !r.Current {
+			away = append(away, r.Name)
+		}
+	}
+	if len(away) > 0 {
+		return checkup.Warning(check, of, "copies that are away or behind: "+strings.Join(away, ", "), "look at those nodes; one more lost may stop the stream"), false
+	}
+	return f, true
 }
 
 // names are the streams that a relay works with, calls first.

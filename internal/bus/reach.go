@@ -128,7 +128,7 @@ func refusal(err error) (found, hint string) {
 		return "TLS: certificate is not trusted", "set nats.tls.ca_file, and look at the server's certificate"
 	case errors.Is(err, nats.ErrSecureConnWanted), errors.As(err, &plain):
 		return "TLS: the server does not speak it", "write nats:// in nats.url, or have the server ask for TLS (tls {})"
-	case errors.As(err, &op) && op.Op == "remote error", errors.Is(err, nats.ErrSecureConnRequired): // a TLS alert, whose type is not exported
+	case errors.As(err, &op) && op.Op == "remote error", errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrTLS): // a TLS alert, whose type is not exported
 		return "TLS: handshake refused", "the server may want a client certificate: set nats.tls.cert_file and nats.tls.key_file"
 	case errors.Is(err, nats.ErrTimeout), errors.As(err, &timeout) && timeout.Timeout():
 		return "it takes connections and does not answer as NATS", "check the port in nats.url, and the server's health"
