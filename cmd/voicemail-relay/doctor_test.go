@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -44,7 +45,10 @@ func newClinic(t *testing.T, conf string) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Host, o.Port, o.HTTPHost, o.HTTPPort, o.NoLog, o.NoSigs, o.ServerName = "127.0.0.1", -1, "127.0.0.1", -1, true, true, "patient"
+	o.Host, o.Port, o.HTTPHost, o.HTTPPort, o.NoLog, o.NoSigs = "127.0.0.1", -1, "127.0.0.1", -1, true, true
+	if o.ServerName == "" {
+		o.ServerName = "patient"
+	}
 	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
@@ -405,6 +409,35 @@ func TestDoctorFindsFaultsOfStreams(t *testing.T) {
 			c.doctor(flags...).one(t, row.want)
 		})
 	}
+}
+
+// One copy of a stream is enough on a server that is alone, and not on a cluster.
+func TestDoctorWantsReplicasOnACluster(t *testing.T) {
+	t.Parallel() // it waits for an election
+	if testing.Short() {
+		t.Skip("real time")
+	}
+	ports := []string{freePort(t), freePort(t), freePort(t)}
+	var c *clinic
+	for i, port := range ports {
+		c = newClinic(t, fmt.Sprintf("server_name: n%d\njetstream { store_dir: 'DIR', sync_interval: always }\ncluster { name: c, listen: '127.0.0.1:%s', routes: [ 'nats-route://127.0.0.1:%s', 'nats-route://127.0.0.1:%s', 'nats-route://127.0.0.1:%s' ] }",
+			i, port, ports[0], ports[1], ports[2]))
+	}
+	c.connect("")
+	eventually(t, 30*time.Second, "a leader of the cluster", func(ctx context.Context) error {
+		_, err := c.js.CreateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: 3})
+		return err
+	})
+	c.setup()
+	c.doctor("--no-request").one(t, warn("replicas", "streams CALLS, VOICEMAIL_WORK, VOICEMAILS, KV_VOICEMAIL_LEDGER, KV_VOICEMAIL_BUDGET", "one copy each, on a cluster", "set nats.replicas to 3"))
+	c.args["nats.replicas"] = "3"
+	c.setup()
+	eventually(t, 20*time.Second, "current copies", func(context.Context) error {
+		if bad := c.doctor("--no-request").bad(); len(bad) > 0 {
+			return fmt.Errorf("%+v", bad)
+		}
+		return nil
+	})
 }
 
 // Each fault of the server, by its configuration.

@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	"voicemail-relay/internal/checkup"
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
@@ -100,45 +97,4 @@ func TestDoctorCountsDeadLettersOfLate(t *testing.T) {
 			}
 		})
 	}
-}
-
-// On a cluster one copy is too few.
-func TestDoctorLooksAtReplicas(t *testing.T) {
-	t.Parallel() // it mostly waits
-	if testing.Short() {
-		t.Skip("real processes")
-	}
-	_, urls := newCluster(t)
-	js := client(t, urls)
-	eventually(t, 30*time.Second, "a leader of the cluster", func(ctx context.Context) error {
-		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: 3})
-		return err
-	})
-	c := &clinic{t: t, args: map[string]string{"nats.url": urls, "http.addr": "127.0.0.1:0", "smartassist.base_url": "http://127.0.0.1:1", "smartassist.app_id": "a", "smartassist.app_secret": "b", "nats.replicas": "1"}}
-	look := func() (all []checkup.Finding) {
-		for _, f := range c.doctor("--no-request").Checks {
-			if f.Check == "replicas" || f.Check == "fsync" {
-				all = append(all, f)
-			}
-		}
-		return all
-	}
-	c.setup()
-	got := look()
-	if len(got) != 2 || got[0].Grade != checkup.Warn || !strings.Contains(got[0].Of, "CALLS, VOICEMAIL_WORK, VOICEMAILS, KV_VOICEMAIL_LEDGER, KV_VOICEMAIL_BUDGET") || !strings.Contains(got[0].Found, "one copy each, on a cluster") || !strings.Contains(got[0].Hint, "nats.replicas to 3") || got[1].Grade != checkup.Warn {
-		t.Errorf("one copy each: %+v", got)
-	}
-	for _, s := range []string{"CALLS", "VOICEMAIL_WORK", "VOICEMAILS", "KV_VOICEMAIL_LEDGER", "KV_VOICEMAIL_BUDGET"} {
-		if err := js.DeleteStream(context.Background(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.args["nats.replicas"] = "3"
-	c.setup()
-	eventually(t, 20*time.Second, "three current copies", func(context.Context) error {
-		if got := look(); len(got) != 2 || got[0].Grade != checkup.OK || got[1].Grade != checkup.OK {
-			return fmt.Errorf("%+v", got)
-		}
-		return nil
-	})
 }

@@ -249,18 +249,16 @@ func (s *setup) bucket(ctx context.Context, name, description string, ttl time.D
 	return nil
 }
 
-// bucketTTL brings a bucket's time to live to the settings.
+// bucketTTL brings a bucket's time to live, and its replicas, to the settings.
 func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration) error {
 	st, err := kv.Status(ctx)
 	if err != nil {
 		return fmt.Errorf("look up bucket %s: %w", kv.Bucket(), err)
 	}
-	switch {
-	case st.TTL() == ttl:
-		return nil
-	case !s.update && st.TTL() > 0 && (st.TTL() < ttl || ttl == 0):
-		return fmt.Errorf("%w: bucket %s forgets after %s, sooner than the settings say (%s; 0s: never): run voicemail-relay setup", ErrSetup, kv.Bucket(), st.TTL(), ttl)
-	case !s.update:
+	if !s.update {
+		if st.TTL() > 0 && st.TTL() != ttl && (st.TTL() < ttl || ttl == 0) {
+			return fmt.Errorf("%w: bucket %s forgets after %s, sooner than the settings say (%s; 0s: never): run voicemail-relay setup", ErrSetup, kv.Bucket(), st.TTL(), ttl)
+		}
 		return nil
 	}
 	info, err := s.info(ctx, "KV_"+kv.Bucket())
@@ -268,14 +266,22 @@ func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.D
 		return err
 	}
 	cfg := info.Config
-	cfg.MaxAge = ttl
+	cfg.MaxAge, cfg.Replicas = ttl, s.b.cfg.Replicas
+	if st.TTL() == ttl && info.Config.Replicas == cfg.Replicas {
+		return nil
+	}
 	if cfg.Duplicates > ttl && ttl > 0 {
 		cfg.Duplicates = ttl
 	}
 	if _, err := s.b.js.UpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("%w: bucket %s cannot be brought to the settings: %w", ErrSetup, kv.Bucket(), err)
 	}
-	s.changed("bucket %s keeps %s, was %s", kv.Bucket(), ttl, st.TTL())
+	if st.TTL() != ttl {
+		s.changed("bucket %s keeps %s, was %s", kv.Bucket(), ttl, st.TTL())
+	}
+	if info.Config.Replicas != cfg.Replicas {
+		s.changed("bucket %s has %d replicas, had %d", kv.Bucket(), cfg.Replicas, info.Config.Replicas)
+	}
 	return nil
 }
 
