@@ -189,6 +189,16 @@ func TestDoctorFindsFaultsOfThisMachine(t *testing.T) {
 		{"everybody may read the secret", func(c *clinic) {
 			c.args["smartassist.app_secret"], c.args["smartassist.app_secret_file"] = "", secret(c.t, 0o644)
 		}, warn("settings", "secret", "everybody on this machine may read it", "chmod o-r ")},
+		{"everybody may read the settings with a secret", func(c *clinic) {
+			file := filepath.Join(c.t.TempDir(), "relay.yaml")
+			if err := os.WriteFile(file, []byte("smartassist: {app_secret: "+testSecret+"}\n"), 0o644); err != nil {
+				c.t.Fatal(err)
+			}
+			if err := os.Chmod(file, 0o644); err != nil { // whatever the umask says
+				c.t.Fatal(err)
+			}
+			c.args["smartassist.app_secret"], c.args["config"] = "", file
+		}, warn("settings", "relay.yaml", "everybody on this machine may read it", "chmod o-r ")},
 		{"the store is a file", func(c *clinic) { c.args["nats.embedded"], c.args["nats.store_dir"] = "true", secret(c.t, 0o600) }, fail("disk", "nats.store_dir ", "is no folder", "set another")},
 		{"the store would be in a file", func(c *clinic) { c.args["nats.embedded"], c.args["nats.store_dir"] = "true", secret(c.t, 0o600)+"/x/y" }, fail("disk", "nats.store_dir ", "", "set another")},
 		{"the relay is not ready", ops(errors.New("nats is not connected\n\x1b[31m"), "open"), fail("relay", "the relay at http://127.0.0.1:", "not ready: nats is not connected  [31m", "look at its log")},

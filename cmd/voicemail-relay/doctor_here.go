@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"voicemail-relay/internal/checkup"
@@ -13,33 +14,30 @@ import (
 // settings tells where the settings came from; that they passed every check is known. Files with secrets are for the relay alone.
 func (d *doctor) settings(rows []settings.Row) {
 	const check = "settings"
-	var files []string
-	set := 0
+	file, set := "", 0
+	secrets := []string{d.s.NATS.CredentialsFile, d.s.NATS.TLS.KeyFile}
 	for _, r := range rows {
 		if r.Origin == "default" {
 			continue
 		}
 		set++
-		if file, ok := strings.CutPrefix(r.Origin, "file "); ok {
-			file = file[:max(0, strings.LastIndexByte(file, ':'))]
-			if len(files) == 0 {
-				files = append(files, file)
+		if at, ok := strings.CutPrefix(r.Origin, "file "); ok {
+			file = at[:max(0, strings.LastIndexByte(at, ':'))]
+			if strings.HasSuffix(r.Path, ".app_secret") {
+				secrets = append(secrets, file)
 			}
 		}
 	}
 	of := "flags and variables"
-	if len(files) > 0 {
-		of = files[0] + ", " + of
+	if file != "" {
+		of = file + ", " + of
 	}
 	d.tell(checkup.Good(check, of, "%s set, all accepted; %s", plural(set, "value"), plural(len(d.accounts()), "account")))
-	secrets := []string{d.s.NATS.CredentialsFile, d.s.NATS.TLS.KeyFile}
 	for _, acct := range d.accounts() {
 		secrets = append(secrets, acct.AppSecretFile)
-		if acct.AppSecret != "" && acct.Name == d.s.SmartAssist.Name {
-			secrets = append(secrets, files...)
-		}
 	}
-	for _, name := range secrets {
+	slices.Sort(secrets)
+	for _, name := range slices.Compact(secrets) {
 		if st, err := os.Stat(name); name != "" && err == nil && st.Mode().Perm()&0o004 != 0 {
 			d.tell(checkup.Warning(check, name, "it holds a secret, and everybody on this machine may read it", "chmod o-r "+name))
 		}

@@ -40,11 +40,11 @@ type examiner struct {
 	found  []checkup.Finding
 }
 
-// Examine checks what a relay with this Config needs of NATS: the server, permissions, limits, streams, durables, how safe all is, and what waits.
+// Examine checks what a relay with this Config needs of a server that Reach has found: permissions, limits, streams, durables, how safe all is, and what waits.
 // It makes nothing: what run would make is said to be made by it.
 func (b *Bus) Examine(ctx context.Context, x Examination) []checkup.Finding {
 	e := &examiner{Examination: x, b: b, s: &setup{b: b}, have: map[string]*jetstream.StreamInfo{}, blind: map[string]bool{}}
-	e.server()
+	e.payload()
 	e.grants = b.grants(ctx)
 	if denied := b.denied.err(time.Now()); e.grants == nil && denied != nil { // no answer reaches it: nothing can be looked at
 		found, _, _ := strings.Cut(denied.Error(), ": allow")
@@ -114,15 +114,10 @@ func asking(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, lookFor)
 }
 
-// server looks at the server itself.
-func (e *examiner) server() {
+// payload looks whether calls and verdicts fit the server.
+func (e *examiner) payload() {
 	nc := e.b.nc
 	of := "server " + nc.ConnectedServerName()
-	if err := checkVersion(nc.ConnectedServerVersion()); err != nil {
-		e.tell(checkup.Failure("version", of, "NATS "+nc.ConnectedServerVersion()+" is too old: it accepts the relay's appointments and never fires them", "run nats-server 2.12 or later on every node"))
-	} else {
-		e.tell(checkup.Good("version", of, "NATS %s, 2.12 or later", nc.ConnectedServerVersion()))
-	}
 	switch most := nc.MaxPayload(); {
 	case most < leastMessage:
 		e.tell(checkup.Failure("payload", of, fmt.Sprintf("max_payload is %d bytes, into which not every verdict fits", most), "raise max_payload to the default of 1MB"))

@@ -30,20 +30,32 @@ func Reach(ctx context.Context, d Dialing) (*nats.Conn, []checkup.Finding) {
 		one.URL, one.Wait = strings.TrimSpace(text), false
 		c, f := reach(ctx, one)
 		found = append(found, f)
-		if c == nil || nc != nil {
-			if c != nil {
-				c.Close()
-			}
+		if c == nil {
+			continue
+		}
+		found = append(found, version(c))
+		if nc != nil {
+			c.Close()
 			continue
 		}
 		nc = c
 	}
 	for i := range found {
-		if nc != nil && found[i].Grade == checkup.Fail {
+		if nc != nil && found[i].Check == "nats" && found[i].Grade == checkup.Fail {
 			found[i].Grade = checkup.Warn
 		}
 	}
 	return nc, found
+}
+
+// version looks whether a server is one that fires appointments.
+func version(nc *nats.Conn) checkup.Finding {
+	const check = "version"
+	of, v := "server "+nc.ConnectedServerName(), nc.ConnectedServerVersion()
+	if checkVersion(v) != nil {
+		return checkup.Failure(check, of, "NATS "+v+" is too old: it accepts the relay's appointments and never fires them", "run nats-server 2.12 or later on every node")
+	}
+	return checkup.Good(check, of, "NATS %s, 2.12 or later", v)
 }
 
 // reach tries one server. It names host and port alone: a URL may hold a password.
