@@ -36,6 +36,7 @@ func TestOldServerIsRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"run", "--nats.url", url, "--http.addr", "127.0.0.1:0", "--smartassist.base_url", "http://127.0.0.1:1", "--smartassist.app_id", "a", "--smartassist.app_secret", "b"},
 		{"setup", "--nats.url", url, "--smartassist.app_id", "a"},
+		{"doctor", "--no-request", "--nats.url", url, "--http.addr", "127.0.0.1:0", "--smartassist.base_url", "http://127.0.0.1:1", "--smartassist.app_id", "a", "--smartassist.app_secret", "b"},
 	} {
 		var out string
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); { // setup does not wait for a server that is still starting

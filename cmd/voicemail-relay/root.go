@@ -101,7 +101,7 @@ Every setting of 'voicemail-relay config' can be given in a YAML file (--config)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.setupCommand(), a.publishCommand(), a.watchCommand(), a.emulateCommand(),
-		a.configCommand(), a.schemaCommand(), a.simulateCommand(), a.failedCommand(), a.explainCommand(), a.benchCommand(), a.versionCommand())
+		a.configCommand(), a.schemaCommand(), a.simulateCommand(), a.failedCommand(), a.explainCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand())
 	strict(root)
 	return root
 }

@@ -14,6 +14,25 @@ import (
 
 // calls finds or creates the stream that holds call.ended, and checks that it can work.
 func (s *setup) calls(ctx context.Context) (string, error) {
+	name, err := s.find(ctx)
+	if err != nil {
+		return "", err
+	}
+	want := s.taken(name)
+	info, err := s.info(ctx, name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return name, s.createStream(ctx, want)
+	case err != nil:
+		return "", fmt.Errorf("look up stream %s: %w", name, err)
+	case s.own(info.Config):
+		return name, s.stream(ctx, want)
+	}
+	return name, s.foreign(ctx, info.Config)
+}
+
+// find returns the name of the stream that holds call.ended, or of the one that is to be made for it.
+func (s *setup) find(ctx context.Context) (string, error) {
 	n := s.b.cfg.Names
 	name := n.CallsStream
 	if name == "" {
@@ -32,20 +51,15 @@ func (s *setup) calls(ctx context.Context) (string, error) {
 	if name == n.workStream() || name == n.verdictStream() {
 		return "", fmt.Errorf("%w: calls.subject %s belongs to the relay's own stream %s: set another", ErrSetup, n.CallsSubject, name)
 	}
-	want := jetstream.StreamConfig{
-		Name: name, Subjects: []string{n.CallsSubject}, Description: "calls that ended, for Voicemail Relay",
+	return name, nil
+}
+
+// taken is the stream of calls as the relay makes it.
+func (s *setup) taken(name string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: name, Subjects: []string{s.b.cfg.CallsSubject}, Description: "calls that ended, for Voicemail Relay",
 		Storage: jetstream.FileStorage, Replicas: s.b.cfg.Replicas, MaxAge: s.b.cfg.LedgerKeep, AllowDirect: true,
 	}
-	info, err := s.info(ctx, name)
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return name, s.createStream(ctx, want)
-	case err != nil:
-		return "", fmt.Errorf("look up stream %s: %w", name, err)
-	case s.own(info.Config):
-		return name, s.stream(ctx, want)
-	}
-	return name, s.foreign(ctx, info.Config)
 }
 
 // own says whether this deployment made a stream: another's is not for this one to change. Earlier versions noted no deployment.
@@ -107,28 +121,34 @@ func (s *setup) foreign(ctx context.Context, cfg jetstream.StreamConfig) error {
 // intake makes the durable on the stream of calls. It begins with calls stored at most ledger.keep ago: older ones could have been told
 // before, and nobody remembers.
 func (s *setup) intake(ctx context.Context, stream string) error {
-	n := s.b.cfg.Names
 	info, err := s.info(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", stream, err)
 	}
 	start := time.Now().Add(-s.b.cfg.LedgerKeep)
-	want := jetstream.ConsumerConfig{
-		Durable: n.durable(), Description: "Voicemail Relay", FilterSubject: n.CallsSubject,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: s.b.cfg.AckWait, MaxDeliver: -1, MaxAckPending: -1,
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &start,
-	}
-	if info.Config.Retention == jetstream.WorkQueuePolicy { // it allows nothing else, and holds unhandled calls alone
-		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverAllPolicy, nil
-	}
-	if most := info.Config.ConsumerLimits.MaxAckPending; most > 0 {
-		want.MaxAckPending = most
-	}
+	want := s.taker(info.Config, start)
 	before := len(s.changes)
 	if err := s.consumer(ctx, stream, want); err != nil || len(s.changes) == before {
 		return err
 	}
 	return s.skipped(ctx, stream, start)
+}
+
+// taker is the durable on the stream of calls.
+func (s *setup) taker(calls jetstream.StreamConfig, start time.Time) jetstream.ConsumerConfig {
+	n := s.b.cfg.Names
+	want := jetstream.ConsumerConfig{
+		Durable: n.durable(), Description: "Voicemail Relay", FilterSubject: n.CallsSubject,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: s.b.cfg.AckWait, MaxDeliver: -1, MaxAckPending: -1,
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &start,
+	}
+	if calls.Retention == jetstream.WorkQueuePolicy { // it allows nothing else, and holds unhandled calls alone
+		want.DeliverPolicy, want.OptStartTime = jetstream.DeliverAllPolicy, nil
+	}
+	if most := calls.ConsumerLimits.MaxAckPending; most > 0 {
+		want.MaxAckPending = most
+	}
+	return want
 }
 
 // skipped says how many calls a new durable leaves out.

@@ -10,11 +10,13 @@ import (
 // a verdict could not be told at all.
 const leastMessage = 16 << 10
 
-// leastSize is the largest message that one of the relay's own streams has to take. In the work stream that is a call of 64 KiB with all the
-// headers that NATS allows.
+// largestCall is a call of 64 KiB with all the headers that NATS allows.
+const largestCall = 128 << 10
+
+// leastSize is the largest message that one of the relay's own streams has to take. In the work stream that is the largest call.
 func leastSize(want jetstream.StreamConfig) int32 {
 	if want.Retention == jetstream.WorkQueuePolicy {
-		return 128 << 10
+		return largestCall
 	}
 	return leastMessage
 }

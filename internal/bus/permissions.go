@@ -43,9 +43,16 @@ func (g *grant) allows(subject string) bool {
 	return (len(g.Allow) == 0 || among(g.Allow)) && !among(g.Deny)
 }
 
-// checkPermissions asks the server what this user may do and names what the relay lacks: a denied publish looks like a time-out otherwise.
-// Where the server does not tell, nothing is known, and what is denied shows when it is tried. calls is the stream of calls, if known.
-func (b *Bus) checkPermissions(ctx context.Context, calls string) error {
+// grants are what a user may do, by the server's own word.
+type grants struct {
+	publish, subscribe *grant
+}
+
+// mayPublish says whether it is known that the user may not publish on a subject; where nothing is known, it may.
+func (g *grants) mayPublish(subject string) bool { return g == nil || g.publish.allows(subject) }
+
+// grants asks the server what this user may do; nil when it does not tell.
+func (b *Bus) grants(ctx context.Context) *grants {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	m, err := b.nc.RequestWithContext(ctx, userInfo, nil)
@@ -61,18 +68,35 @@ func (b *Bus) checkPermissions(ctx context.Context, calls string) error {
 			} `json:"permissions"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(m.Data, &info) != nil || info.Data.Permissions == nil {
+	switch {
+	case json.Unmarshal(m.Data, &info) != nil:
+		return nil
+	case info.Data.Permissions == nil: // none are set: it may do everything
+		return &grants{}
+	}
+	return &grants{info.Data.Permissions.Publish, info.Data.Permissions.Subscribe}
+}
+
+// lacks names what a running relay needs and the user may not do. calls is the stream of calls, if known.
+func (b *Bus) lacks(g *grants, calls string) (missing []string) {
+	if g == nil {
 		return nil
 	}
-	var missing []string
 	for _, s := range b.publishes(calls) {
-		if !info.Data.Permissions.Publish.allows(s) {
+		if !g.mayPublish(s) {
 			missing = append(missing, "publish "+s)
 		}
 	}
-	if s := inbox + ".x.x"; !info.Data.Permissions.Subscribe.allows(s) {
+	if s := inbox + ".x.x"; !g.subscribe.allows(s) {
 		missing = append(missing, "subscribe "+inbox+".>")
 	}
+	return missing
+}
+
+// checkPermissions asks the server what this user may do and names what the relay lacks: a denied publish looks like a time-out otherwise.
+// Where the server does not tell, nothing is known, and what is denied shows when it is tried. calls is the stream of calls, if known.
+func (b *Bus) checkPermissions(ctx context.Context, calls string) error {
+	missing := b.lacks(b.grants(ctx), calls)
 	if len(missing) == 0 {
 		return nil
 	}

@@ -143,9 +143,33 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 		return fmt.Errorf("look up stream %s: %w", want.Name, err)
 	}
 	have := info.Config
+	if err := another(have, want); err != nil {
+		return err
+	}
+	next := brought(have, want)
+	if reflect.DeepEqual(have, next) {
+		return nil
+	}
+	if !s.update {
+		return unfit(have, next, want)
+	}
+	if _, err := s.b.js.UpdateStream(ctx, next); err != nil {
+		return fmt.Errorf("%w: stream %s cannot be brought to the settings: %w", ErrSetup, want.Name, err)
+	}
+	s.changed("stream %s updated: %s", want.Name, difference(have, next))
+	return nil
+}
+
+// another says that a stream of this name is of another kind than the relay's; nil when it is not.
+func another(have, want jetstream.StreamConfig) error {
 	if have.Retention != want.Retention {
 		return fmt.Errorf("%w: stream %s is there with another retention; rename or delete it, or set nats.prefix", ErrSetup, want.Name)
 	}
+	return nil
+}
+
+// brought is one of the relay's own streams, brought to the settings. What an operator may have set besides stays.
+func brought(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	next := have
 	next.Subjects, next.MaxAge, next.Duplicates, next.Replicas = want.Subjects, want.MaxAge, want.Duplicates, want.Replicas
 	next.AllowMsgSchedules, next.AllowMsgTTL = have.AllowMsgSchedules || want.AllowMsgSchedules, have.AllowMsgTTL || want.AllowMsgTTL
@@ -160,27 +184,22 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	if have.MaxMsgSize > 0 && have.MaxMsgSize < leastSize(want) {
 		next.MaxMsgSize = -1
 	}
-	if reflect.DeepEqual(have, next) {
-		return nil
-	}
-	if !s.update {
-		for _, subject := range want.Subjects {
-			if !slicesCover(have.Subjects, subject) {
-				return fmt.Errorf("%w: stream %s does not hold %s: run voicemail-relay setup", ErrSetup, want.Name, subject)
-			}
+	return next
+}
+
+// unfit says why a stream of the relay's own cannot work as it is; nil when it can. next is it brought to the settings.
+func unfit(have, next, want jetstream.StreamConfig) error {
+	for _, subject := range want.Subjects {
+		if !slicesCover(have.Subjects, subject) {
+			return fmt.Errorf("%w: stream %s does not hold %s: run voicemail-relay setup", ErrSetup, want.Name, subject)
 		}
-		if limit := deadly(have, next); limit != "" {
-			return fmt.Errorf("%w: stream %s has %s: run voicemail-relay setup", ErrSetup, want.Name, limit)
-		}
-		if want.Duplicates > have.Duplicates {
-			return fmt.Errorf("%w: stream %s folds repeats for %s, less than ledger.keep (%s): run voicemail-relay setup", ErrSetup, want.Name, have.Duplicates, want.Duplicates)
-		}
-		return nil
 	}
-	if _, err := s.b.js.UpdateStream(ctx, next); err != nil {
-		return fmt.Errorf("%w: stream %s cannot be brought to the settings: %w", ErrSetup, want.Name, err)
+	if limit := deadly(have, next); limit != "" {
+		return fmt.Errorf("%w: stream %s has %s: run voicemail-relay setup", ErrSetup, want.Name, limit)
 	}
-	s.changed("stream %s updated: %s", want.Name, difference(have, next))
+	if want.Duplicates > have.Duplicates {
+		return fmt.Errorf("%w: stream %s folds repeats for %s, less than ledger.keep (%s): run voicemail-relay setup", ErrSetup, want.Name, have.Duplicates, want.Duplicates)
+	}
 	return nil
 }
 
@@ -230,18 +249,16 @@ func (s *setup) bucket(ctx context.Context, name, description string, ttl time.D
 	return nil
 }
 
-// bucketTTL brings a bucket's time to live to the settings.
+// bucketTTL brings a bucket's time to live, and its replicas, to the settings.
 func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.Duration) error {
 	st, err := kv.Status(ctx)
 	if err != nil {
 		return fmt.Errorf("look up bucket %s: %w", kv.Bucket(), err)
 	}
-	switch {
-	case st.TTL() == ttl:
-		return nil
-	case !s.update && st.TTL() > 0 && (st.TTL() < ttl || ttl == 0):
-		return fmt.Errorf("%w: bucket %s forgets after %s, sooner than the settings say (%s; 0s: never): run voicemail-relay setup", ErrSetup, kv.Bucket(), st.TTL(), ttl)
-	case !s.update:
+	if !s.update {
+		if st.TTL() > 0 && st.TTL() != ttl && (st.TTL() < ttl || ttl == 0) {
+			return fmt.Errorf("%w: bucket %s forgets after %s, sooner than the settings say (%s; 0s: never): run voicemail-relay setup", ErrSetup, kv.Bucket(), st.TTL(), ttl)
+		}
 		return nil
 	}
 	info, err := s.info(ctx, "KV_"+kv.Bucket())
@@ -249,14 +266,22 @@ func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.D
 		return err
 	}
 	cfg := info.Config
-	cfg.MaxAge = ttl
+	cfg.MaxAge, cfg.Replicas = ttl, s.b.cfg.Replicas
+	if st.TTL() == ttl && info.Config.Replicas == cfg.Replicas {
+		return nil
+	}
 	if cfg.Duplicates > ttl && ttl > 0 {
 		cfg.Duplicates = ttl
 	}
 	if _, err := s.b.js.UpdateStream(ctx, cfg); err != nil {
 		return fmt.Errorf("%w: bucket %s cannot be brought to the settings: %w", ErrSetup, kv.Bucket(), err)
 	}
-	s.changed("bucket %s keeps %s, was %s", kv.Bucket(), ttl, st.TTL())
+	if st.TTL() != ttl {
+		s.changed("bucket %s keeps %s, was %s", kv.Bucket(), ttl, st.TTL())
+	}
+	if info.Config.Replicas != cfg.Replicas {
+		s.changed("bucket %s has %d replicas, had %d", kv.Bucket(), cfg.Replicas, info.Config.Replicas)
+	}
 	return nil
 }
 
@@ -277,34 +302,52 @@ func (s *setup) consumer(ctx context.Context, stream string, want jetstream.Cons
 		s.changed("durable %s on stream %s created for %s", want.Durable, stream, want.FilterSubject)
 		return nil
 	}
+	if errors.Is(err, jetstream.ErrNotPullConsumer) {
+		return anotherConsumer(stream, want)
+	}
 	if err != nil {
 		return fmt.Errorf("look up durable %s of stream %s: %w", want.Durable, stream, err)
 	}
 	have := c.CachedInfo().Config
-	next := have // how it started and whom it serves stays
-	next.AckWait, next.MaxDeliver, next.FilterSubject, next.FilterSubjects, next.BackOff = want.AckWait, -1, want.FilterSubject, nil, nil
-	next.Description = want.Description
-	next.HeadersOnly, next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = false, 0, 0, 0
-	if have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" {
-		return fmt.Errorf("%w: durable %s of stream %s is not a pull consumer with explicit acks: delete it, or set calls.durable", ErrSetup, want.Durable, stream)
+	if have.AckPolicy != jetstream.AckExplicitPolicy {
+		return anotherConsumer(stream, want)
 	}
+	next := broughtConsumer(have, want)
 	if reflect.DeepEqual(have, next) {
 		return nil
 	}
 	if !s.update {
 		s.b.flight.atLeast(have.AckWait / 3)
-		if limit := hindering(have); limit != "" {
-			return fmt.Errorf("%w: durable %s of stream %s has %s, with which calls cannot be handled: run voicemail-relay setup", ErrSetup, want.Durable, stream, limit)
-		}
-		if have.FilterSubject != want.FilterSubject {
-			return fmt.Errorf("%w: durable %s of stream %s is for %q, not for %q: run voicemail-relay setup, or set calls.durable", ErrSetup, want.Durable, stream, have.FilterSubject, want.FilterSubject)
-		}
-		return nil
+		return unfitConsumer(stream, have, want)
 	}
 	if _, err := s.b.js.UpdateConsumer(ctx, stream, next); err != nil {
 		return consumerError(stream, want.Durable, err)
 	}
 	s.changed("durable %s on stream %s updated: ack_wait %s", want.Durable, stream, want.AckWait)
+	return nil
+}
+
+func anotherConsumer(stream string, want jetstream.ConsumerConfig) error {
+	return fmt.Errorf("%w: durable %s of stream %s is not a pull consumer with explicit acks: delete it, or set calls.durable", ErrSetup, want.Durable, stream)
+}
+
+// broughtConsumer is a durable, brought to the settings. How it started and whom it serves stays.
+func broughtConsumer(have, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
+	next := have
+	next.AckWait, next.MaxDeliver, next.FilterSubject, next.FilterSubjects, next.BackOff = want.AckWait, -1, want.FilterSubject, nil, nil
+	next.Description = want.Description
+	next.HeadersOnly, next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = false, 0, 0, 0
+	return next
+}
+
+// unfitConsumer says why a durable cannot work as it is; nil when it can.
+func unfitConsumer(stream string, have, want jetstream.ConsumerConfig) error {
+	if limit := hindering(have); limit != "" {
+		return fmt.Errorf("%w: durable %s of stream %s has %s, with which calls cannot be handled: run voicemail-relay setup", ErrSetup, want.Durable, stream, limit)
+	}
+	if have.FilterSubject != want.FilterSubject {
+		return fmt.Errorf("%w: durable %s of stream %s is for %q, not for %q: run voicemail-relay setup, or set calls.durable", ErrSetup, want.Durable, stream, have.FilterSubject, want.FilterSubject)
+	}
 	return nil
 }
 

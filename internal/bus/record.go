@@ -24,15 +24,9 @@ func (r Records) Read(ctx context.Context, key string) (value []byte, revision u
 	if err != nil {
 		return nil, 0, time.Time{}, err
 	}
-	e, err := kv.Get(ctx, key)
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-		return nil, 0, time.Time{}, nil
-	case err != nil:
-		r.mend(ctx, err)
-		return nil, 0, time.Time{}, fmt.Errorf("read %s: %w", key, err)
-	}
-	return e.Value(), e.Revision(), e.Created(), nil
+	value, revision, stored, err = Bucket{kv}.Read(ctx, key)
+	r.mend(ctx, err)
+	return value, revision, stored, err
 }
 
 // Write stores a value if its revision is still the one given (0: there is none). The error wraps budget.ErrConflict when it is not.
@@ -41,20 +35,9 @@ func (r Records) Write(ctx context.Context, key string, value []byte, revision u
 	if err != nil {
 		return 0, err
 	}
-	var next uint64
-	if revision == 0 {
-		next, err = kv.Create(ctx, key, value)
-	} else {
-		next, err = kv.Update(ctx, key, value, revision)
-	}
-	switch {
-	case err == nil:
-		return next, nil
-	case errors.Is(err, jetstream.ErrKeyExists), exists(err), apiCode(err) == codeInProcessSequence:
-		return 0, fmt.Errorf("write %s: %w", key, budget.ErrConflict)
-	}
+	next, err := Bucket{kv}.Write(ctx, key, value, revision)
 	r.mend(ctx, err)
-	return 0, fmt.Errorf("write %s: %w", key, err)
+	return next, err
 }
 
 // mend makes the bucket again when somebody deleted it.
@@ -88,4 +71,44 @@ func (r Records) bucket(ctx context.Context) (jetstream.KeyValue, error) {
 	r.b.budget = kv
 	r.b.mu.Unlock()
 	return kv, nil
+}
+
+// A Bucket is the same records for who runs no relay: what is missing stays missing. It implements budget.Record.
+type Bucket struct{ kv jetstream.KeyValue }
+
+// OpenBucket opens it; the error is jetstream.ErrBucketNotFound where no relay has run yet.
+func OpenBucket(ctx context.Context, js jetstream.JetStream, n Names) (Bucket, error) {
+	kv, err := js.KeyValue(ctx, n.budgetBucket())
+	if err != nil {
+		return Bucket{}, fmt.Errorf("open bucket %s: %w", n.budgetBucket(), err)
+	}
+	return Bucket{kv}, nil
+}
+
+// Read is Records.Read.
+func (k Bucket) Read(ctx context.Context, key string) (value []byte, revision uint64, stored time.Time, err error) {
+	e, err := k.kv.Get(ctx, key)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil, 0, time.Time{}, nil
+	case err != nil:
+		return nil, 0, time.Time{}, fmt.Errorf("read %s: %w", key, err)
+	}
+	return e.Value(), e.Revision(), e.Created(), nil
+}
+
+// Write is Records.Write.
+func (k Bucket) Write(ctx context.Context, key string, value []byte, revision uint64) (next uint64, err error) {
+	if revision == 0 {
+		next, err = k.kv.Create(ctx, key, value)
+	} else {
+		next, err = k.kv.Update(ctx, key, value, revision)
+	}
+	switch {
+	case err == nil:
+		return next, nil
+	case errors.Is(err, jetstream.ErrKeyExists), exists(err), apiCode(err) == codeInProcessSequence:
+		return 0, fmt.Errorf("write %s: %w", key, budget.ErrConflict)
+	}
+	return 0, fmt.Errorf("write %s: %w", key, err)
 }

@@ -18,10 +18,10 @@ const module = "voicemail-relay/"
 // plan lists, for each package, what of the house it may import.
 var plan = map[string][]string{
 	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget", "internal/forecast", "internal/simulation", "internal/bench",
-		"internal/relay", "internal/settings", "internal/natsd", "schemas"},
+		"internal/relay", "internal/settings", "internal/natsd", "internal/checkup", "schemas"},
 	"internal/console":                     {"internal/relay"},
-	"internal/bus":                         {"internal/relay", "internal/budget"}, // budget for the Wait that a Purse hands out
-	"internal/smartassist":                 {"internal/relay"},
+	"internal/bus":                         {"internal/relay", "internal/budget", "internal/checkup"}, // budget for the Wait that a Purse hands out
+	"internal/smartassist":                 {"internal/relay", "internal/checkup"},
 	"internal/budget":                      {},
 	"internal/forecast":                    {"internal/relay"},
 	"internal/simulation":                  {"internal/relay", "internal/budget", "internal/forecast"},
@@ -29,13 +29,14 @@ var plan = map[string][]string{
 	"internal/relay":                       {},
 	"internal/settings":                    {},
 	"internal/natsd":                       {},
+	"internal/checkup":                     {},
 	"internal/smartassist/smartassisttest": {},
 	"internal/house":                       {},
 	"schemas":                              {},
 }
 
 // pure packages import the standard library alone.
-var pure = []string{"internal/relay", "internal/budget"}
+var pure = []string{"internal/relay", "internal/budget", "internal/checkup"}
 
 func TestImportsFollowThePlan(t *testing.T) {
 	root := filepath.Join("..", "..")

@@ -70,7 +70,12 @@ func readMistake(status int, h http.Header, body []byte, now time.Time) result {
 		r = say(relay.Limited, "limited", "over the account's rate limit; check smartassist.rate_limit and who else uses the account")
 		r.err.RetryAfter = retryAfter(h.Get("Retry-After"), now)
 		return r
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+	case (status == http.StatusUnauthorized || status == http.StatusForbidden) && (c.says("scope", "permission") || status == http.StatusForbidden):
+		// The vendor answers 401 with 'Permission denied. Scope is incorrect!' [D]; who is forbidden is known [I].
+		r = say(relay.Refused, "refused", "the account's credentials are good, but may not ask for voicemails; give the app the scope 'SmartAssist Voicemail' and publish it")
+		r.scope = true
+		return r
+	case status == http.StatusUnauthorized:
 		return say(relay.Refused, "refused", "the account's credentials are refused; check smartassist.app_id, the secret and the scope 'SmartAssist Voicemail'")
 	case status == http.StatusMethodNotAllowed, status == http.StatusPreconditionFailed, status == http.StatusUnprocessableEntity:
 		return say(relay.Rejected, "rejected", "the API rejects the request for good; check smartassist.path")

@@ -25,6 +25,7 @@ type result struct {
 	status    int      // 0 without an answer
 	redirect  *url.URL // where else on the same host it is to be asked
 	brief     bool     // a dropped connection or a 5xx blip: worth a quick retry
+	scope     bool     // of a refusal: for lack of the scope
 }
 
 // address is where a call is asked for. Its ids have been checked before, and are escaped all the same.
