@@ -5,10 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/nats-io/nats.go"
-
-	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
 // Nothing is found where all is well: before the relay ever ran, and while it runs. Each check looks.

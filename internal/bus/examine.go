@@ -40,8 +40,8 @@ type examiner struct {
 	found  []checkup.Finding
 }
 
-// Examine checks what a relay with this Config needs of a server that Reach has found: permissions, limits, streams, durables, how safe all is, and what waits.
-// It makes nothing: what run would make is said to be made by it.
+// Examine checks what a relay with this Config needs of a server that Reach has found: permissions, limits, streams, durables, how safe all is,
+// and what waits. It makes nothing: what run would make is said to be made by it.
 func (b *Bus) Examine(ctx context.Context, x Examination) []checkup.Finding {
 	e := &examiner{Examination: x, b: b, s: &setup{b: b}, have: map[string]*jetstream.StreamInfo{}, blind: map[string]bool{}}
 	e.payload()
