@@ -50,7 +50,7 @@ func TestOldServerIsRefused(t *testing.T) {
 			if code := p.cmd.ProcessState.ExitCode(); code != 1 {
 				t.Fatalf("%s: exit %d, want 1: %s", args[0], code, out)
 			}
-			if !strings.Contains(out, "connection refused") {
+			if !strings.Contains(out, "connection refused") || strings.Contains(out, "is too old") { // the API's may be, doctor says
 				break
 			}
 		}
