@@ -1,14 +1,24 @@
 package settings_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
 	"voicemail-relay/internal/settings"
+)
+
+const (
+	chart       = "../../deploy/helm/voicemail-relay"
+	chartSchema = chart + "/values.schema.json"
 )
 
 // node is as much of a JSON Schema as the chart's needs.
@@ -36,7 +46,7 @@ func (n *node) leaves(t *testing.T, path string, into map[string]any) {
 
 // TestChartKnowsEachSetting: the chart's schema lets through what the relay reads, and nothing else. Helm refuses a mistake then, instead of a pod.
 func TestChartKnowsEachSetting(t *testing.T) {
-	b, err := os.ReadFile("../../deploy/helm/voicemail-relay/values.schema.json")
+	b, err := os.ReadFile(chartSchema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,4 +87,53 @@ func TestChartKnowsEachSetting(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestChartValuesFitTheirSchema: what values.yaml and the sets of values for checks hold, and each part of the schema is in values.yaml, where
+// people read about it.
+func TestChartValuesFitTheirSchema(t *testing.T) {
+	b, err := os.ReadFile(chartSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("values.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("values.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(chart + "/ci/*-values.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got values files %v, %v", files, err)
+	}
+	for _, file := range append(files, chart+"/values.yaml") {
+		if err := schema.Validate(values(t, file)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	documented := values(t, chart+"/values.yaml")
+	for name := range schema.Properties {
+		if _, ok := documented[name]; !ok && name != "global" { // helm's own
+			t.Errorf("values.yaml says nothing of %s", name)
+		}
+	}
+}
+
+func values(t *testing.T, file string) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := map[string]any{}
+	if err := yaml.Unmarshal(b, &v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return v
 }
