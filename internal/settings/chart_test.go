@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.yaml.in/yaml/v3"
+	yamlv3 "go.yaml.in/yaml/v3"
 
 	"voicemail-relay/internal/settings"
 )
@@ -113,11 +113,11 @@ func TestChartValuesFitTheirSchema(t *testing.T) {
 		t.Fatalf("got values files %v, %v", files, err)
 	}
 	for _, file := range append(files, chart+"/values.yaml") {
-		if err := schema.Validate(values(t, file)); err != nil {
+		if err := schema.Validate(valuesOf(t, file)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	documented := values(t, chart+"/values.yaml")
+	documented := valuesOf(t, chart+"/values.yaml")
 	for name := range schema.Properties {
 		if _, ok := documented[name]; !ok && name != "global" { // helm's own
 			t.Errorf("values.yaml says nothing of %s", name)
@@ -125,14 +125,14 @@ func TestChartValuesFitTheirSchema(t *testing.T) {
 	}
 }
 
-func values(t *testing.T, file string) map[string]any {
+func valuesOf(t *testing.T, file string) map[string]any {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v := map[string]any{}
-	if err := yaml.Unmarshal(b, &v); err != nil {
+	if err := yamlv3.Unmarshal(b, &v); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
 	return v
