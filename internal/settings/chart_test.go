@@ -137,3 +137,20 @@ func valuesOf(t *testing.T, file string) map[string]any {
 	}
 	return v
 }
+
+// TestChartBringsRulesAndDashboards: the chart cannot read outside itself; its files are links, which helm follows, so that there is one of each.
+func TestChartBringsRulesAndDashboards(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/grafana/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got dashboards %v, %v", files, err)
+	}
+	for _, file := range append(files, "../../deploy/prometheus/rules.yml") {
+		want, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.Stat(filepath.Join(chart, "files", filepath.Base(file))); err != nil || !os.SameFile(got, want) {
+			t.Errorf("the chart has no link to %s: %v", file, err)
+		}
+	}
+}
