@@ -48,7 +48,7 @@ func (b *Bus) Examine(ctx context.Context, x Examination) []checkup.Finding {
 	e.grants = b.grants(ctx)
 	if denied := b.denied.err(time.Now()); e.grants == nil && denied != nil { // no answer reaches it: nothing can be looked at
 		found, _, _ := strings.Cut(denied.Error(), ": allow")
-		e.tell(checkup.Failure("permissions", "the NATS user", found, "allow it to subscribe to "+inbox+".>, where answers arrive"))
+		e.tell(checkup.Failure("permissions", "the NATS user", found, "allow it to subscribe to "+Inbox+".>, where answers arrive"))
 		return e.found
 	}
 	if !e.store(ctx) {
