@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,10 +24,7 @@ import (
 )
 
 // A guard is a server of deploy/nats within the process.
-type guard struct {
-	*server.Server
-	said *transcript
-}
+type guard struct{ *server.Server }
 
 func (g guard) InProcessConn() (net.Conn, error) { return g.Server.InProcessConn() }
 func (g guard) Shutdown()                        { g.Server.Shutdown(); g.WaitForShutdown() }
@@ -61,7 +59,7 @@ func inGuardedWorld(t *testing.T, flags []string, test func(*world, *transcript)
 			if !g.ReadyForConnections(10 * time.Second) {
 				return nil, errors.New("the server does not start")
 			}
-			return guard{g, said}, nil
+			return guard{g}, nil
 		}
 	})
 }
@@ -170,9 +168,10 @@ func (tr *transcript) of(who, line string) (said []string) {
 	return said
 }
 
-// lines are what the file allows somebody, and where.
-func linesOf(t *testing.T, o *server.Options, who string, key string) (publish, subscribe *[]string) {
+// linesOf are what the file allows somebody.
+func linesOf(t *testing.T, o *server.Options, who string) (publish, subscribe *[]string) {
 	t.Helper()
+	key := os.Getenv("NATS_KEY_" + strings.ToUpper(who))
 	for _, u := range o.Nkeys {
 		if u.Nkey == key {
 			return &u.Permissions.Publish.Allow, &u.Permissions.Subscribe.Allow
@@ -191,8 +190,7 @@ func TestEveryPermissionOfTheRelayIsUsedAndMissed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key := keyOfUser(t, "relay")
-		publish, subscribe := linesOf(t, o, "relay", key)
+		publish, subscribe := linesOf(t, o, "relay")
 		for _, line := range slices.Concat(*publish, *subscribe) {
 			if len(said.of("relay", line)) == 0 {
 				t.Errorf("the relay may %s, and has not done so: a line too many, or a gap in this test", line)
@@ -305,7 +303,7 @@ func (w *world) without(i int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	publish, subscribe := linesOf(w.t, o, "relay", keyOfUser(w.t, "relay"))
+	publish, subscribe := linesOf(w.t, o, "relay")
 	lines, verb := publish, "publish"
 	if i >= len(*publish) {
 		lines, verb, i = subscribe, "subscribe", i-len(*publish)

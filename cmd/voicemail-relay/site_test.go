@@ -109,13 +109,3 @@ func configured(file string) (*server.Options, error) {
 	}
 	return nil, fmt.Errorf("%s has no account VOICEMAIL", file)
 }
-
-// keyOfUser is the public key that the environment gives somebody.
-func keyOfUser(t *testing.T, who string) string {
-	t.Helper()
-	key := os.Getenv("NATS_KEY_" + strings.ToUpper(who))
-	if key == "" {
-		t.Fatalf("nobody has told the key of %s", who)
-	}
-	return key
-}

@@ -45,6 +45,11 @@ func refusal(err error) (found, hint string) {
 		return "TLS: the server does not speak it", "write nats:// in nats.url and leave nats.tls out, or have the server ask for TLS (tls {})"
 	}
 	switch told := alert(err); told {
+	case "":
+		if errors.Is(err, nats.ErrTLS) { // the handshake was over, and the server's word did not come through
+			return "TLS: the server hung up: it wants a client certificate, or another one", "set nats.tls.cert_file and nats.tls.key_file to one that the server's ca_file has signed"
+		}
+		return "", reachable
 	case "certificate required":
 		return "TLS: the server wants a client certificate", "set nats.tls.cert_file and nats.tls.key_file"
 	case "bad certificate": // before TLS 1.3 that is also what it says to none
@@ -53,8 +58,6 @@ func refusal(err error) (found, hint string) {
 		return "TLS: the server does not know the authority of the client certificate", "set nats.tls.cert_file and nats.tls.key_file to one that the server's ca_file has signed"
 	case "expired certificate":
 		return "TLS: the client certificate has expired", "renew nats.tls.cert_file and nats.tls.key_file: they are read at each try"
-	case "":
-		return "", reachable
 	default:
 		return "TLS: the server refuses the handshake", "check nats.tls, and the server's log"
 	}
