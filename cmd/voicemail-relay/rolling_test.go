@@ -57,7 +57,6 @@ func TestRollingRestartHandsBackAndRepeatsNothing(t *testing.T) {
 			t.Errorf("%d deliveries too many, want a few for each restart", again)
 		}
 		for i, r := range w.replicas {
-			t.Log(i, settled(t, r), int(w.handedOut())-w.emu.Requests())
 			if settled(t, r) == 0 {
 				t.Errorf("replica %d settled no call", i)
 			}

@@ -113,7 +113,7 @@ func (b *Bus) publishes(calls string) []string {
 	all := []string{
 		"$JS.API.STREAM.INFO." + n.workStream(), "$JS.API.STREAM.INFO." + n.verdictStream(),
 		"$JS.API.STREAM.INFO.KV_" + n.ledgerBucket(), "$JS.API.STREAM.INFO.KV_" + n.budgetBucket(),
-		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.workStream() + "." + n.due(place{account: key, class: relay.ClassLast, key: key}), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
+		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
 		"$JS.API.STREAM.MSG.GET." + n.workStream(), "$JS.API.STREAM.MSG.GET." + n.verdictStream(), "$JS.API.CONSUMER.LIST." + n.workStream(),
 		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + purse, purse,
 		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + lags, lags,
