@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -117,6 +118,18 @@ func TestWhoIsKeptOutIsToldWhy(t *testing.T) {
 				t.Errorf("it is told %v, want %q", err, r.want)
 			}
 		})
+	}
+}
+
+// A server that refuses a certificate may hang up without a word.
+func TestExpiredCertificateIsSeenWithoutTheServersWord(t *testing.T) {
+	a := newAuthority(t)
+	for until, want := range map[time.Duration]string{-time.Minute: "the client certificate has expired: renew nats.tls.cert_file", time.Hour: "set nats.tls.cert_file and nats.tls.key_file to one that"} {
+		d := bus.Dialing{}
+		d.CertFile, d.KeyFile = a.issue("client", time.Now().Add(until))
+		if err := d.Refused(fmt.Errorf("%w: EOF", nats.ErrTLS)); !errors.Is(err, nats.ErrTLS) || !strings.Contains(err.Error(), want) {
+			t.Errorf("with a certificate of %s it is told %v, want %q", until, err, want)
+		}
 	}
 }
 

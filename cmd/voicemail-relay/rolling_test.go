@@ -11,15 +11,15 @@ import (
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
-// Replicas share the durable, and each takes its part. Restarting one after the other under load is no storm: none is asked for twice, hardly one
-// is handed out twice, and none waits for ack_wait.
+// Replicas share the durable and the lines, and each takes its part. Restarting one after the other while calls stand in line is no storm: none is
+// asked for twice, what a replica has in hand when it leaves is handed out once more at once, and nothing else is.
 func TestRollingRestartHandsBackAndRepeatsNothing(t *testing.T) {
 	const (
 		replicas = 4
 		calls    = 400
 		every    = 100 * time.Millisecond
 	)
-	flags := []string{"wait.first=0s", "wait.max=5s", "calls.concurrency=8", "calls.ack_wait=10m", "log.level=info"}
+	flags := []string{"wait.first=0s", "wait.max=5s", "smartassist.rate_limit=300", "calls.ack_wait=1h", "log.level=info"}
 	inEmptyWorld(t, flags, func(w *world) {
 		w.emu.ScriptEvery(emu.Slow(time.Second, emu.Ready("x")))
 		for i := 0; i < calls; i += 4 {
@@ -48,13 +48,13 @@ func TestRollingRestartHandsBackAndRepeatsNothing(t *testing.T) {
 		}
 		w.daemon = fleet[0].daemon
 		<-done
-		w.await(calls, 30*time.Second) // and not ack_wait
+		w.await(calls, 5*time.Minute) // and not ack_wait
 		pass(time.Second)
 		if got, want := w.emu.Requests(), calls+calls/4; got != want {
 			t.Errorf("%d requests, want %d: none twice", got, want)
 		}
-		if again := int(w.handedOut()) - w.emu.Requests(); again > replicas*3 {
-			t.Errorf("%d deliveries too many, want a few for each restart", again)
+		if again := int(w.handedOut()) - calls - w.emu.Requests(); again < 1 || again > replicas*4 {
+			t.Errorf("%d deliveries were handed out once more, want a few for each restart", again)
 		}
 		for i, r := range w.replicas {
 			if settled(t, r) == 0 {
