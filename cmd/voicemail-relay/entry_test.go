@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"voicemail-relay/internal/bus"
+	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
 // listening starts a server on loopback, in this process.
@@ -92,7 +94,7 @@ func TestWhoIsKeptOutIsToldWhy(t *testing.T) {
 		{"one of another authority", guarded, func(d *bus.Dialing) { d.CertFile, d.KeyFile = stranger.issue("strange", hour) }, "set nats.tls.cert_file and nats.tls.key_file to one that the server's ca_file has signed"},
 		{"a key that the server does not know", guarded, func(d *bus.Dialing) { d.CredentialsFile = newSite(t).seed("relay") }, "refuses the credentials: check nats.credentials_file"},
 		{"no key", guarded, func(d *bus.Dialing) { d.CredentialsFile = "" }, "refuses the credentials: check nats.credentials_file"},
-		{"a file without a key", guarded, func(d *bus.Dialing) { d.CredentialsFile = s.tls.cert }, "nats.credentials_file holds neither a user's credentials (.creds) nor the seed of a user's nkey"},
+		{"a file without a key", guarded, func(d *bus.Dialing) { d.CredentialsFile = s.tls.cert }, "put a user's credentials (.creds) or the seed of its nkey (SU…) into nats.credentials_file"},
 		{"a server without TLS", plain, func(d *bus.Dialing) { d.CredentialsFile = "" }, "does not speak it: write nats:// in nats.url and leave nats.tls out"},
 		{"a server without keys", plain, func(d *bus.Dialing) { d.CAFile, d.CertFile, d.KeyFile = "", "", "" }, "leave nats.credentials_file out"},
 		{"a server whose certificate has expired", served(s.clients, "expired", time.Now().Add(-time.Minute)), func(d *bus.Dialing) { d.CredentialsFile = "" }, "server's certificate has expired or is not valid yet"},
@@ -157,6 +159,32 @@ func TestRotatedKeyNeedsNoRestart(t *testing.T) {
 	back := nc.StatusChanged(nats.CONNECTED)
 	s.seed("relay") // the same file
 	awaitStatus(t, nc, back)
+}
+
+// Each command works under the user that it is for, over TLS.
+func TestCommandsUnderTheirUsers(t *testing.T) {
+	s := newSite(t)
+	url := at(s.open())
+	api := httptest.NewServer(emu.New(emu.Config{AppID: testApp, Secret: testSecret}))
+	defer api.Close()
+	for _, row := range []struct {
+		who, args, out, err string
+		code                int
+	}{
+		{"setup", "setup", "stream VOICEMAILS created", "", exitDone},
+		{"publisher", "publish st-1 s1", "published on call.ended: stream CALLS, sequence 1", "", exitDone},
+		{"relay", "doctor --no-request --nats.provision=false --smartassist.base_url " + api.URL + " --smartassist.app_secret " + testSecret, " 0 fail", "", exitDone},
+		{"operator", "failed list", "", "no letters", exitDone},
+		{"operator", "explain st-1 s1", "", "among the calls in stream CALLS", exitFailed},
+		{"operator", "publish st-1 s1 --again", "sequence 2", "", exitDone},
+		{"setup", "setup", "nothing to change", "", exitDone},
+	} {
+		args := append(strings.Fields(row.args), append(s.flags(row.who), "--nats.url", url, "--smartassist.app_id", testApp)...)
+		out, errs, code := called(t, "", nil, args...)
+		if code != row.code || !strings.Contains(out, row.out) || !strings.Contains(errs, row.err) {
+			t.Errorf("%s under the %s: exit %d, %s%s; want %d, %q and %q", row.args, row.who, code, out, errs, row.code, row.out, row.err)
+		}
+	}
 }
 
 // jwtServer is a server whose accounts are an operator's: it knows users by what their account has signed.

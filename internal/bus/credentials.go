@@ -32,7 +32,7 @@ func (c *credentials) option() (nats.Option, error) {
 		return nats.UserCredentials(c.file), nil
 	}
 	if c.pub, err = kp.PublicKey(); err != nil {
-		return nil, fmt.Errorf("nats.credentials_file: %w", err)
+		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	return nats.Nkey(c.pub, c.sign), nil
 }
@@ -40,21 +40,25 @@ func (c *credentials) option() (nats.Option, error) {
 func (c *credentials) read() (kp nkeys.KeyPair, word string, err error) {
 	b, err := os.ReadFile(c.file)
 	if err != nil {
-		return nil, "", fmt.Errorf("nats.credentials_file: %w", err)
+		return nil, "", fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	defer clear(b)
 	kp, err = nkeys.ParseDecoratedUserNKey(b)
 	if err != nil {
-		return nil, "", errors.New("nats.credentials_file holds neither a user's credentials (.creds) nor the seed of a user's nkey (SU…)")
+		return nil, "", fmt.Errorf("%w holds no user's key", errCredentials)
 	}
 	if bytes.Contains(b, []byte("USER JWT")) {
 		if word, err = nkeys.ParseDecoratedJWT(b); err != nil {
-			return nil, "", errors.New("nats.credentials_file holds no JWT that can be read")
+			return nil, "", fmt.Errorf("%w holds no JWT that can be read", errCredentials)
 		}
 	}
 	return kp, word, nil
 }
 
+// errCredentials is what is wrong with the file itself.
+var errCredentials = errors.New("nats.credentials_file")
+
+// errRotated ends a try that was made with the key before.
 var errRotated = errors.New("nats.credentials_file holds another key now")
 
 // sign proves that the relay has the key. The client knows one public key for good: where the file holds another by now it is told, which is

@@ -29,6 +29,15 @@ type Dialing struct {
 // Dial connects. Publishing while disconnected fails at once instead of being buffered (ReconnectBufSize −1): only so does an error mean
 // what it says. A server that denies the credentials is tried again: rotating them must not end the relay.
 func Dial(d Dialing) (*nats.Conn, error) {
+	nc, err := d.dial()
+	if err != nil {
+		return nil, fmt.Errorf("nats: connect: %w", d.Refused(err))
+	}
+	return nc, nil
+}
+
+// dial is Dial, with the client's own errors.
+func (d *Dialing) dial() (*nats.Conn, error) {
 	if d.Each <= 0 {
 		d.Each = 5 * time.Second
 	}
@@ -70,7 +79,7 @@ func Dial(d Dialing) (*nats.Conn, error) {
 	if d.CredentialsFile != "" {
 		opt, err := creds.option()
 		if err != nil {
-			return nil, fmt.Errorf("nats: %w", err)
+			return nil, err
 		}
 		opts = append(opts, opt)
 	}
@@ -82,7 +91,7 @@ func Dial(d Dialing) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(d.URL, append(opts, d.Options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("nats: connect: %w", d.Refused(err))
+		return nil, err
 	}
 	creds.of(nc)
 	return nc, nil

@@ -31,6 +31,8 @@ func refusal(err error) (found, hint string) {
 		return "the server says that the credentials are revoked", "put new ones into nats.credentials_file: it is read at each try"
 	case errors.Is(err, nats.ErrAuthorization):
 		return "the server refuses the credentials", "check nats.credentials_file, or user and password in nats.url, and whether the server knows that user or key"
+	case errors.Is(err, errCredentials):
+		return "there is no key to show", "put a user's credentials (.creds) or the seed of its nkey (SU…) into nats.credentials_file"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		return "the server asks for no key and no credentials", "leave nats.credentials_file out, or give the server users with nkeys or JWTs"
 	case errors.As(err, &ca):
@@ -72,16 +74,20 @@ func alert(err error) string {
 	return strings.TrimPrefix(op.Err.Error(), "tls: ")
 }
 
-// Refused adds to why a try of Dial's failed what it means and what to do. What can be seen in the client's own files is looked at, too: a server
-// often hangs up without a word.
-func (d *Dialing) Refused(err error) error {
-	found, hint := refusal(err)
+// refusal is the package's, with what can be seen in the client's own files: a server often hangs up without a word.
+func (d *Dialing) refusal(err error, now time.Time) (found, hint string) {
 	switch {
-	case d.certificateOver(time.Now()):
-		found, hint = refusal(&net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")})
-	case errors.Is(err, nats.ErrAuthorization) && d.credentialsOver(time.Now()):
-		found, hint = refusal(nats.ErrAuthExpired)
+	case d.certificateOver(now):
+		return refusal(&net.OpError{Op: "remote error", Err: errors.New("tls: expired certificate")})
+	case errors.Is(err, nats.ErrAuthorization) && d.credentialsOver(now):
+		return refusal(nats.ErrAuthExpired)
 	}
+	return refusal(err)
+}
+
+// Refused adds to why a try of Dial's failed what it means and what to do.
+func (d *Dialing) Refused(err error) error {
+	found, hint := d.refusal(err, time.Now())
 	if found == "" {
 		return fmt.Errorf("%w; %s", err, hint)
 	}
