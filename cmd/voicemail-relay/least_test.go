@@ -356,7 +356,7 @@ func TestNobodyMayMoreThanItNeeds(t *testing.T) {
 				"> call.ended voicemail.> $KV.> _INBOX.> _INBOX_voicemail_subscriber.> $JS.EVENT.>"},
 			{"publisher", "voicemail.ready voicemail.work.due.a.first.x $KV.VOICEMAIL_BUDGET.purse.x STREAM.INFO.CALLS STREAM.NAMES CONSUMER.MSG.NEXT.VOICEMAILS.subscriber CONSUMER.MSG.NEXT.CALLS.voicemail-relay DIRECT.GET.VOICEMAILS CONSUMER.CREATE.CALLS", "> call.ended voicemail.> voicemail.ready $KV.> _INBOX_voicemail_relay.> _INBOX_voicemail_subscriber.>"},
 			{"subscriber", "call.ended voicemail.ready voicemail.work.due.a.first.x $KV.VOICEMAIL_LEDGER.x STREAM.INFO.VOICEMAILS STREAM.PURGE CONSUMER.MSG.NEXT.CALLS.voicemail-relay CONSUMER.CREATE.VOICEMAILS CONSUMER.DELETE.VOICEMAILS.subscriber DIRECT.GET.VOICEMAILS", "> call.ended voicemail.> $KV.> _INBOX.> _INBOX_voicemail_relay.>"},
-			{"operator", "voicemail.ready voicemail.work.due.a.first.x $KV.VOICEMAIL_LEDGER.x STREAM.CREATE STREAM.UPDATE STREAM.DELETE STREAM.PURGE STREAM.MSG.DELETE.CALLS CONSUMER.DELETE.CALLS.voicemail-relay CONSUMER.MSG.NEXT.CALLS.voicemail-relay CONSUMER.CREATE.CALLS DIRECT.GET.CALLS $JS.ACK.CALLS.voicemail-relay.1.1.1.1.0", "> call.ended voicemail.> $KV.> _INBOX_voicemail_relay.> _INBOX_voicemail_subscriber.>"},
+			{"operator", "voicemail.ready voicemail.work.due.a.first.x $KV.VOICEMAIL_LEDGER.x STREAM.CREATE STREAM.UPDATE STREAM.DELETE STREAM.PURGE STREAM.MSG.DELETE.CALLS CONSUMER.DELETE.CALLS.voicemail-relay CONSUMER.DELETE.VOICEMAILS.subscriber CONSUMER.MSG.NEXT.CALLS.voicemail-relay CONSUMER.CREATE.CALLS DIRECT.GET.CALLS $JS.ACK.CALLS.voicemail-relay.1.1.1.1.0", "> call.ended voicemail.> $KV.> _INBOX_voicemail_relay.> _INBOX_voicemail_subscriber.>"},
 			{"setup", "call.ended voicemail.ready $KV.VOICEMAIL_LEDGER.x STREAM.DELETE STREAM.PURGE STREAM.CREATE.OTHER CONSUMER.CREATE.VOICEMAILS CONSUMER.DELETE CONSUMER.MSG.NEXT.VOICEMAILS.x DIRECT.GET.VOICEMAILS", "> call.ended voicemail.> _INBOX_voicemail_relay.>"},
 		} {
 			for _, s := range strings.Fields(row.publish) {
@@ -394,19 +394,41 @@ func TestNobodyMayMoreThanItNeeds(t *testing.T) {
 	})
 }
 
-func TestSubscriberReadsItsDurable(t *testing.T) {
-	inGuardedWorld(t, nil, func(w *world, _ *transcript) {
+// What the others are allowed they use, too: setup where there is nothing and where somebody has changed it, the operator's commands and views,
+// and a subscriber with its durable.
+func TestEveryPermissionOfTheOthersIsUsed(t *testing.T) {
+	inGuardedWorld(t, nil, func(w *world, said *transcript) {
 		ctx := context.Background()
+		w.changed("VOICEMAIL_WORK", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 })
+		w.changed("KV_VOICEMAIL_BUDGET", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour })
+		w.settings.Ledger.Keep /= 2
+		w.setUp()
+		w.emu.ScriptEvery(emu.Ready("x"))
+		w.emu.Script("s2", emu.Failed())
+		w.start()
+		w.by("publisher", func() { w.session("s1"); w.session("s2") })
+		w.await(2, time.Minute)
 		w.by("operator", func() {
-			_, err := w.js.CreateConsumer(ctx, "VOICEMAILS", jetstream.ConsumerConfig{Durable: "subscriber", FilterSubject: "voicemail.ready"})
+			w.view()
+			if _, err := w.js.CreateConsumer(ctx, "VOICEMAILS", jetstream.ConsumerConfig{Durable: "subscriber", FilterSubject: "voicemail.ready"}); err != nil {
+				t.Fatal(err)
+			}
+			r, err := bus.Verdicts(ctx, w.js, names(w.settings), true, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
+			if _, err := r.Next(ctx); err != nil {
+				t.Error(err)
+			}
+			r.Stop()
+			w.replays(replaying{picking: picking{all: true}}, "replayed 1 letter\n")
+			if _, err := w.explain("s2", false); err != nil {
+				t.Error(err)
+			}
+			if _, _, err := w.purge(purging{picking: picking{all: true}, yes: true}); err != nil {
+				t.Error(err)
+			}
 		})
-		w.emu.ScriptEvery(emu.Ready("x"))
-		w.start()
-		w.by("publisher", func() { w.session("s1") })
-		w.await(1, time.Minute)
 		w.by("subscriber", func() {
 			c, err := w.js.Consumer(ctx, "VOICEMAILS", "subscriber")
 			if err != nil {
@@ -422,11 +444,70 @@ func TestSubscriberReadsItsDurable(t *testing.T) {
 		})
 		w.by("operator", func() {
 			c, err := w.js.Consumer(ctx, "VOICEMAILS", "subscriber")
-			if err != nil || c.CachedInfo().AckFloor.Stream != 1 {
+			if err != nil || c.CachedInfo().AckFloor.Consumer != 1 {
 				t.Errorf("the verdict is not acknowledged: %v", err)
 			}
 		})
+		o, err := guarded()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"publisher", "subscriber", "operator", "setup"} {
+			publish, subscribe := linesOf(t, o, who)
+			for _, line := range slices.Concat(*publish, *subscribe) {
+				if len(said.of(who, line)) == 0 {
+					t.Errorf("the %s may %s, and has not done so: a line too many, or a gap in this test", who, line)
+				}
+			}
+		}
 	})
+}
+
+// changed has somebody change a stream.
+func (w *world) changed(stream string, change func(*jetstream.StreamConfig)) {
+	w.t.Helper()
+	s, err := w.js.Stream(context.Background(), stream)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := s.CachedInfo().Config
+	change(&c)
+	if _, err := w.js.UpdateStream(context.Background(), c); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// view looks at all that the nats CLI shows of an account, its streams and their consumers.
+func (w *world) view() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if _, err := w.nc.RequestWithContext(ctx, "$SYS.REQ.USER.INFO", nil); err != nil {
+		w.t.Error(err)
+	}
+	if a, err := w.js.AccountInfo(ctx); err != nil || a.Streams != 5 {
+		w.t.Errorf("the account is %+v: %v", a, err)
+	}
+	names, streams, consumers := 0, 0, 0
+	for range w.js.StreamNames(ctx).Name() {
+		names++
+	}
+	for range w.js.ListStreams(ctx).Info() {
+		streams++
+	}
+	work, err := w.js.Stream(ctx, "VOICEMAIL_WORK")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for range work.ListConsumers(ctx).Info() {
+		consumers++
+	}
+	for range work.ConsumerNames(ctx).Name() {
+		consumers++
+	}
+	if names != 5 || streams != 5 || consumers != 2*len(relay.Classes()) {
+		w.t.Errorf("%d names and %d streams, want 5; %d consumers", names, streams, consumers)
+	}
 }
 
 // A command that is denied something says what, where it would be a time-out otherwise.
