@@ -12,18 +12,28 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Three nodes, three replicas of every stream: leaders are killed and step down, the quorum is lost and comes back.
+// The three nodes of deploy/nats/cluster, three replicas of every stream: leaders are killed and step down, the quorum is lost and comes back. All
+// come by TLS and with what they need, as the files have it.
 func TestClusterLosesNothing(t *testing.T) {
 	t.Parallel() // it mostly waits
 	if testing.Short() {
 		t.Skip("real processes")
 	}
-	nodes, urls := newCluster(t)
-	s := newStorm(t, urls, "--nats.replicas", "3")
+	nodes, of := newCluster(t)
+	var all []string
+	for _, n := range nodes {
+		all = append(all, n.url)
+	}
+	urls := strings.Join(all, ",")
+	s := newStormAs(t, urls, client(t, urls, of.options("test")...), client(t, urls, of.options("publisher")...),
+		append(of.flags("relay"), "--nats.replicas", "3", "--nats.provision=false")...)
 	eventually(t, 30*time.Second, "a leader of the cluster", func(ctx context.Context) error {
 		_, err := s.js.CreateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: 3})
 		return err
 	})
+	if out, code := command(t, append(of.flags("setup"), "setup", "--nats.url", urls, "--nats.replicas", "3", "--smartassist.app_id", testApp)...); code != 0 {
+		t.Fatalf("setup: exit %d, %s", code, out)
+	}
 	start := time.Now()
 	s.relays = []*process{s.relay(), s.relay()}
 	killed, lost := 0, 0

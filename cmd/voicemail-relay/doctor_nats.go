@@ -19,6 +19,7 @@ import (
 // nats looks at the servers, and at all that the relay needs there.
 func (d *doctor) nats(ctx context.Context) {
 	dial := dialing(d.s.NATS, "doctor", zap.NewNop())
+	dial.Inbox = bus.Inbox // what holds for the relay's user is to be seen
 	dial.Each = connectWithin / time.Duration(1+strings.Count(d.s.NATS.URL, ","))
 	nc, found := bus.Reach(ctx, dial)
 	if nc == nil && d.s.NATS.Embedded {

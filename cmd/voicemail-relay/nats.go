@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
@@ -29,7 +31,15 @@ func (a *app) onJetStream(cmd *cobra.Command, check func(settings.Settings) erro
 	if err != nil {
 		return err
 	}
-	return bus.Explained(do(cmd.Context(), e.Settings, js))
+	return named(nc, bus.Explained(do(cmd.Context(), e.Settings, js)))
+}
+
+// named adds to an error what the server has denied, which looks like a time-out otherwise.
+func named(nc *nats.Conn, err error) error {
+	if denied := bus.Denied(nc); err != nil && denied != nil {
+		return fmt.Errorf("%w; %w", err, denied)
+	}
+	return err
 }
 
 // noCheck is for commands that nothing more can be wrong with.

@@ -28,13 +28,13 @@ type process struct {
 
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()
-	return launch(t, "voicemail-relay", args...)
+	return launch(t, nil, "voicemail-relay", args...)
 }
 
-func launch(t *testing.T, name string, args ...string) *process {
+func launch(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), out: &lockedBuffer{}, done: make(chan error, 1)}
-	p.cmd.Env = []string{"HOME=" + t.TempDir()}
+	p.cmd.Env = append([]string{"HOME=" + t.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

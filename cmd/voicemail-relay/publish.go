@@ -143,17 +143,20 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 	if p.again {
 		l, err := bus.OpenLedger(ctx, js, names(s))
 		if err != nil {
-			return err
+			return named(nc, err)
 		}
 		rec, found, err := l.Get(ctx, key)
 		if err != nil {
-			return fmt.Errorf("read the ledger: %w", err)
+			return named(nc, fmt.Errorf("read the ledger: %w", err))
 		}
 		if found {
 			m.Header.Set(relay.ReplayHeader, strconv.Itoa(relay.Replays(rec.ID)+1))
 		}
 	}
 	ack, err := js.PublishMsg(ctx, m)
+	if denied := bus.Denied(nc); err != nil && denied != nil {
+		return fmt.Errorf("publish on %s: %w", s.Calls.Subject, denied)
+	}
 	if err != nil {
 		return unconfirmed(js, s.Calls.Subject, err)
 	}

@@ -70,7 +70,7 @@ func TestCommandsGiveServersFiveSeconds(t *testing.T) {
 		most      time.Duration
 		says      string
 	}{
-		{"three are silent", silent(t) + "," + silent(t) + "," + silent(t), 4 * time.Second, 7 * time.Second, "is the server running"},
+		{"three are silent", silent(t) + "," + silent(t) + "," + silent(t), 4 * time.Second, 7 * time.Second, "is the server at nats.url running"},
 		{"a wrong password", strings.Replace(password, "//", "//u:hunter2@", 1), 0, 3 * time.Second, "Authorization Violation"},
 	}
 	for _, r := range rows {

@@ -6,11 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/nats-io/nats.go"
-
-	"voicemail-relay/internal/bus"
-	"voicemail-relay/internal/settings"
 )
 
 // A replica is one relay of a world, the code that ships, as if it were a process.
@@ -27,11 +22,9 @@ func (w *world) replica() *replica {
 	r := &replica{cables: newCables(w), stop: stop, ended: make(chan error, 1)}
 	r.cables.died = stop
 	w.replicas = append(w.replicas, r)
-	nc, err := bus.Dial(bus.Dialing{Name: "test", Wait: true, Log: logger(w.log, settings.Log{Level: "debug", Format: "json"}), Options: []nats.Option{nats.InProcessServer(r.cables)}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	nc := w.as("relay", r.cables)
 	transport := &http.Transport{DialContext: r.cables.dial, MaxIdleConnsPerHost: 256}
+	var err error
 	r.daemon, err = wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport, observe: w.observe})
 	if err != nil {
 		w.t.Fatal(err)

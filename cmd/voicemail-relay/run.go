@@ -39,7 +39,7 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 	log := logger(a.stderr, s.Log)
 	defer func() { _ = log.Sync() }()
 	dial := dialing(s.NATS, "run", log)
-	dial.Wait = true
+	dial.Wait, dial.Inbox = true, bus.Inbox
 	if s.NATS.Embedded {
 		server, err := embed(s.NATS)
 		if err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/url"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -18,21 +18,22 @@ import (
 // natsServer is the command test-nats-server: a NATS server as a process of its own, which can be killed.
 func natsServer() {
 	f := flag.NewFlagSet("test-nats-server", flag.ExitOnError)
-	dir, name := f.String("dir", "", "store"), f.String("name", "n0", "server's name")
-	port, clusterPort, routes := f.Int("port", 0, "for clients"), f.Int("cluster_port", 0, "for routes; 0: no cluster"), f.String("routes", "", "ports of all nodes, separated by commas")
+	dir, port, file := f.String("dir", "", "store"), f.Int("port", 0, "for clients"), f.String("config", "", "a file of deploy/nats, instead")
 	_ = f.Parse(os.Args[1:])
-	o := &server.Options{ServerName: *name, Host: "127.0.0.1", Port: *port, JetStream: true, StoreDir: *dir, NoLog: true, NoSigs: true}
-	if *clusterPort > 0 {
-		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: *clusterPort}
-		for p := range strings.SplitSeq(*routes, ",") {
-			o.Routes = append(o.Routes, &url.URL{Scheme: "nats-route", Host: "127.0.0.1:" + p})
+	o := &server.Options{ServerName: "n0", Host: "127.0.0.1", Port: *port, JetStream: true, StoreDir: *dir, NoLog: true, NoSigs: true}
+	fatal := func(err error) {
+		if err != nil {
+			fmt.Println("error:", err)
+			os.Exit(1)
 		}
 	}
-	s, err := server.NewServer(o)
-	if err != nil {
-		fmt.Println("error:", err)
-		os.Exit(1)
+	if *file != "" {
+		var err error
+		o, err = configured(*file)
+		fatal(err)
 	}
+	s, err := server.NewServer(o)
+	fatal(err)
 	s.Start()
 	if !s.ReadyForConnections(20 * time.Second) {
 		fmt.Println("error: no connections")
@@ -45,22 +46,23 @@ func natsServer() {
 // A node is such a process, which comes back with its store and its port.
 type node struct {
 	t    *testing.T
+	env  []string
 	args []string
 	url  string
 	p    *process
 }
 
-func newNode(t *testing.T, args ...string) *node {
+func newNode(t *testing.T) *node {
 	t.Helper()
 	port := freePort(t)
-	n := &node{t: t, url: "nats://127.0.0.1:" + port, args: append([]string{"-dir", t.TempDir(), "-port", port}, args...)}
+	n := &node{t: t, url: "nats://127.0.0.1:" + port, args: []string{"-dir", t.TempDir(), "-port", port}}
 	n.start()
 	return n
 }
 
 func (n *node) start() {
 	n.t.Helper()
-	n.p = launch(n.t, "test-nats-server", n.args...)
+	n.p = launch(n.t, n.env, "test-nats-server", n.args...)
 	n.p.find("ready")
 }
 
@@ -70,22 +72,38 @@ func (n *node) kill() {
 	<-n.p.done
 }
 
-// newCluster starts three nodes that know one another.
-func newCluster(t *testing.T) (nodes []*node, urls string) {
+// newCluster starts the three nodes of deploy/nats/cluster, on loopback.
+func newCluster(t *testing.T) (nodes []*node, of *site) {
 	t.Helper()
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	of = newSite(t)
+	routes := newAuthority(t)
+	env := maps.Clone(of.env)
+	env["NATS_CLUSTER_TLS_CERT"], env["NATS_CLUSTER_TLS_KEY"] = routes.issue("route", time.Now().Add(time.Hour))
+	env["NATS_CLUSTER_TLS_CA"] = routes.file
 	var all []string
-	for i, p := range ports {
-		n := newNode(t, "-name", fmt.Sprintf("n%d", i), "-cluster_port", p, "-routes", strings.Join(ports, ","))
-		nodes, all = append(nodes, n), append(all, n.url)
+	ports := []string{freePort(t), freePort(t), freePort(t)}
+	for _, p := range ports {
+		all = append(all, "nats-route://127.0.0.1:"+p)
 	}
-	return nodes, strings.Join(all, ",")
+	env["NATS_ROUTES"] = "[ " + strings.Join(all, ", ") + " ]"
+	for i, p := range ports {
+		addr := "127.0.0.1:" + freePort(t)
+		n := &node{t: t, url: "nats://" + addr, args: []string{"-config", threeServers}}
+		env["NATS_NAME"], env["NATS_LISTEN"], env["NATS_CLUSTER_LISTEN"], env["NATS_STORE_DIR"] = fmt.Sprintf("n%d", i), addr, "127.0.0.1:"+p, t.TempDir()
+		for k, v := range env {
+			n.env = append(n.env, k+"="+v)
+		}
+		n.start()
+		nodes = append(nodes, n)
+	}
+	return nodes, of
 }
 
 // client connects a test to servers, however often they come and go.
-func client(t *testing.T, urls string) jetstream.JetStream {
+func client(t *testing.T, urls string, options ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(urls, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0), nats.ReconnectBufSize(-1), nats.RetryOnFailedConnect(true))
+	options = append(options, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0), nats.ReconnectBufSize(-1), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(urls, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

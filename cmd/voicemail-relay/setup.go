@@ -41,12 +41,7 @@ func (a *app) setup(ctx context.Context, s settings.Settings, asJSON bool) error
 		return err
 	}
 	defer nc.Close()
-	cfg := busConfig(s, zap.NewNop())
-	for _, acct := range append(s.Accounts[:len(s.Accounts):len(s.Accounts)], s.SmartAssist) {
-		if acct.Name != "" {
-			cfg.Accounts = append(cfg.Accounts, bus.Account{Name: acct.Name})
-		}
-	}
+	cfg := setupConfig(s)
 	b, err := bus.New(nc, cfg)
 	if err != nil {
 		return err
@@ -75,4 +70,15 @@ func (a *app) setup(ctx context.Context, s settings.Settings, asJSON bool) error
 		fmt.Fprintln(a.stdout, "no account is set (smartassist.app_id): the durables of its line are made when it is")
 	}
 	return nil
+}
+
+// setupConfig is what is to be set up: also for accounts of which nothing but the name is known.
+func setupConfig(s settings.Settings) bus.Config {
+	cfg := busConfig(s, zap.NewNop())
+	for _, acct := range append(s.Accounts[:len(s.Accounts):len(s.Accounts)], s.SmartAssist) {
+		if acct.Name != "" {
+			cfg.Accounts = append(cfg.Accounts, bus.Account{Name: acct.Name})
+		}
+	}
+	return cfg
 }

@@ -30,6 +30,7 @@ type storm struct {
 	t      *testing.T
 	urls   string
 	js     jetstream.JetStream
+	calls  jetstream.JetStream // the publishers'
 	api    *emu.Server
 	args   []string
 	relays []*process
@@ -44,7 +45,14 @@ func newStorm(t *testing.T, urls string, args ...string) *storm {
 	if testing.Short() {
 		t.Skip("real processes")
 	}
-	s := &storm{t: t, urls: urls, js: client(t, urls), want: map[string]string{}}
+	js := client(t, urls)
+	return newStormAs(t, urls, js, js, args...)
+}
+
+// newStormAs has one client look and another publish.
+func newStormAs(t *testing.T, urls string, js, calls jetstream.JetStream, args ...string) *storm {
+	t.Helper()
+	s := &storm{t: t, urls: urls, js: js, calls: calls, want: map[string]string{}}
 	s.api = emu.New(emu.Config{AppID: testApp, Secret: testSecret})
 	s.api.ScriptEvery(emu.Ready("x"))
 	web := httptest.NewServer(s.api)
@@ -111,7 +119,7 @@ func (s *storm) publish(n int) {
 func (s *storm) confirm(body []byte) {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		_, err := s.js.Publish(ctx, "call.ended", body)
+		_, err := s.calls.Publish(ctx, "call.ended", body)
 		cancel()
 		if err == nil {
 			return

@@ -67,7 +67,7 @@ func (a *app) watch(ctx context.Context, s settings.Settings, w watching) error 
 		return fmt.Errorf("there is no stream of verdicts yet: run voicemail-relay setup")
 	}
 	if err != nil {
-		return fmt.Errorf("watch: %w", bus.Explained(err))
+		return named(nc, fmt.Errorf("watch: %w", bus.Explained(err)))
 	}
 	for n := 0; w.count == 0 || n < w.count; n++ {
 		v, err := verdicts.Next(ctx)

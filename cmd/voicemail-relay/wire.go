@@ -93,7 +93,7 @@ func connect(ctx context.Context, s settings.Settings, name string) (*nats.Conn,
 	if e := nc.LastError(); e != nil {
 		why = e
 	}
-	return nil, fmt.Errorf("nats: no connection to nats.url within %s: %w; is the server running, and are its credentials and certificates right?", connectWithin, why)
+	return nil, fmt.Errorf("nats: no connection to nats.url within %s: %w", connectWithin, d.Refused(why))
 }
 
 // embed starts the server that nats.embedded asks for, at nats.url's address.
@@ -263,7 +263,7 @@ func policy(s settings.Settings) relay.Policy {
 
 func busConfig(s settings.Settings, log *zap.Logger) bus.Config {
 	return bus.Config{Names: names(s), Replicas: s.NATS.Replicas, Provision: s.NATS.Provision, Concurrency: s.Calls.Concurrency, AckWait: s.Calls.AckWait,
-		Structured: s.Ready.Format == "structured", LedgerKeep: s.Ledger.Keep, VerdictsKeep: s.Verdicts.Keep, Grace: s.ShutdownGrace, Log: log}
+		Structured: s.Ready.Format == "structured", LedgerKeep: s.Ledger.Keep, VerdictsKeep: s.Verdicts.Keep, Grace: s.ShutdownGrace, Dialing: dialing(s.NATS, "run", log), Log: log}
 }
 
 // tellState logs when an account is closed or opens again, with what to do.

@@ -40,7 +40,9 @@ func TestScripts(t *testing.T) { testscript.Run(t, testscript.Params{Dir: "testd
 type world struct {
 	t        *testing.T
 	dir      string
-	server   atomic.Pointer[natsd.Server] // nil while it is down
+	launch   func() (backend, error)         // starts a server; natsd's unless a test says otherwise
+	identity func(user string) []nats.Option // how a user connects; nil: nobody is asked
+	server   atomic.Pointer[backend]         // nil while it is down
 	api      *pipeListener
 	emu      *smartassisttest.Server
 	http     *http.Server
@@ -57,6 +59,12 @@ type world struct {
 	asking sync.Mutex
 	asks   []time.Time // requests within the last 60 s, when they left
 	most   int         // ever in asks
+}
+
+// A backend is a server that a world runs against.
+type backend interface {
+	InProcessConn() (net.Conn, error)
+	Shutdown()
 }
 
 // asked counts a request where it leaves: a network that holds up many lets them arrive at once.
@@ -86,12 +94,16 @@ func inWorld(t *testing.T, flags []string, test func(*world)) {
 	})
 }
 
-// inEmptyWorld is inWorld without a relay.
-func inEmptyWorld(t *testing.T, flags []string, test func(*world)) {
+// inEmptyWorld is inWorld without a relay; furnish sees the world before its server starts.
+func inEmptyWorld(t *testing.T, flags []string, test func(*world), furnish ...func(*world)) {
 	t.Helper()
 	dir := t.TempDir()
 	bubble(t, func(t *testing.T) {
 		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w.launch = func() (backend, error) { return natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20}) }
+		for _, f := range furnish {
+			f(w)
+		}
 		w.startServer()
 		w.emu = smartassisttest.New(smartassisttest.Config{AppID: testApp, Secret: testSecret})
 		w.api = &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -135,23 +147,23 @@ func (w *world) abandon() {
 	w.nc.Close()
 	_ = w.http.Close()
 	if s := w.server.Swap(nil); s != nil {
-		s.Shutdown()
+		(*s).Shutdown()
 	}
 }
 
 func (w *world) startServer() {
-	s, err := natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20})
+	s, err := w.launch()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.server.Store(s)
+	w.server.Store(&s)
 	if w.nc == nil {
 		w.nc = w.dial()
 		w.js, _ = jetstream.New(w.nc)
 	}
 }
 
-func (w *world) stopServer() { w.server.Swap(nil).Shutdown() }
+func (w *world) stopServer() { (*w.server.Swap(nil)).Shutdown() }
 
 // InProcessConn connects to the server of the moment.
 func (w *world) InProcessConn() (net.Conn, error) {
@@ -159,12 +171,21 @@ func (w *world) InProcessConn() (net.Conn, error) {
 	if s == nil {
 		return nil, errors.New("connection refused")
 	}
-	return s.InProcessConn()
+	return (*s).InProcessConn()
 }
 
-func (w *world) dial() *nats.Conn {
-	log := logger(w.log, settings.Log{Level: "debug", Format: "json"})
-	nc, err := bus.Dial(bus.Dialing{Name: "test", Wait: true, Log: log, Options: []nats.Option{nats.InProcessServer(w)}})
+func (w *world) dial() *nats.Conn { return w.as("test", w) }
+
+// as connects somebody to the server of the moment; to the test's own the server grants everything.
+func (w *world) as(user string, way nats.InProcessConnProvider) *nats.Conn {
+	d := bus.Dialing{Name: user, Wait: true, Log: logger(w.log, settings.Log{Level: "debug", Format: "json"}), Options: []nats.Option{nats.InProcessServer(way)}}
+	if user == "relay" {
+		d.Inbox = bus.Inbox
+	}
+	if w.identity != nil {
+		d.Options = append(d.Options, w.identity(user)...)
+	}
+	nc, err := bus.Dial(d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -235,6 +256,9 @@ func (w *world) verdicts() []told {
 	var all []told
 	for seq := info.State.FirstSeq; seq <= info.State.LastSeq && info.State.Msgs > 0; seq++ {
 		m, err := s.GetMsg(context.Background(), seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) { // deleted
+			continue
+		}
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -296,12 +320,12 @@ func (w *world) waiting(filter string) int {
 
 // checkEvents holds every event that left to its schema.
 func (w *world) checkEvents() {
-	s, err := natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20})
+	s, err := w.launch()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer s.Shutdown()
-	w.server.Store(s)
+	w.server.Store(&s)
 	w.nc = w.dial()
 	defer w.nc.Close()
 	w.js, _ = jetstream.New(w.nc)

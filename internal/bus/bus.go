@@ -28,6 +28,7 @@ type Config struct {
 	VerdictsKeep time.Duration
 	Grace        time.Duration // for calls under way when Run's context ends
 	Accounts     []Account
+	Dialing      Dialing // how the connection was made, to say what is wrong while it is lost
 	Log          *zap.Logger
 	Observe      func(Settlement)           // told about each delivery that was settled; may be nil
 	Incident     func(kind Incident, n int) // told what happened, for metrics; may be nil
@@ -110,14 +111,14 @@ func New(nc *nats.Conn, cfg Config) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
-	b := &Bus{cfg: cfg, nc: nc, js: js, mailboxes: newMailboxes(nc), health: newHealth(nc), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
+	b := &Bus{cfg: cfg, nc: nc, js: js, mailboxes: newMailboxes(nc), health: newHealth(nc, cfg.Dialing), flow: newFlow(), flight: newFlights(cfg.AckWait / 3)}
 	nc.SetErrorHandler(b.asyncError)
 	return b, nil
 }
 
 // Ready returns nil while the bus can take calls and settle them, and otherwise what is in the way.
 func (b *Bus) Ready() error {
-	if err := b.denied.err(time.Now()); err != nil {
+	if err := b.denied.since(time.Now().Add(-denialLasts)); err != nil {
 		return err
 	}
 	if err := b.health.ready(); err != nil {

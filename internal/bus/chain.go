@@ -78,11 +78,10 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 // unheard says that a session stands nowhere in the work stream, for who may be wrong: that one would cost a request. Where there is one replica it
 // spares the second look that last takes.
 func (b *Bus) unheard(ctx context.Context, key string) bool {
-	s, err := b.work(ctx)
-	if err != nil || b.replicated.Load() {
+	if _, err := b.work(ctx); err != nil || b.replicated.Load() {
 		return false
 	}
-	_, err = b.near(ctx, s, key)
+	_, err := b.near(ctx, key)
 	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
@@ -211,11 +210,10 @@ func (b *Bus) succeed(ctx context.Context, key string, old *jetstream.RawStreamM
 
 // last reads the end of a session's chain. A replica of the stream that lags may answer: what it does not hold is asked of the leader.
 func (b *Bus) last(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
-	s, err := b.work(ctx)
-	if err != nil {
+	if _, err := b.work(ctx); err != nil {
 		return nil, err
 	}
-	m, err := b.near(ctx, s, key)
+	m, err := b.near(ctx, key)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return b.lastOfLeader(ctx, key)
 	}
@@ -224,7 +222,7 @@ func (b *Bus) last(ctx context.Context, key string) (*jetstream.RawStreamMsg, er
 
 // near reads the end of a session's chain from any replica of the work stream, by the shorter way where there is one: every call that is late does
 // it while others wait.
-func (b *Bus) near(ctx context.Context, s jetstream.Stream, key string) (*jetstream.RawStreamMsg, error) {
+func (b *Bus) near(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
 	if b.direct.Load() {
 		m, err := b.mailboxes.direct(ctx, b.cfg.workStream(), []byte(`{"last_by_subj":"`+b.cfg.chain(key)+`"}`))
 		switch {
@@ -237,7 +235,7 @@ func (b *Bus) near(ctx context.Context, s jetstream.Stream, key string) (*jetstr
 			return nil, err
 		}
 	}
-	return s.GetLastMsgForSubject(ctx, b.cfg.chain(key))
+	return b.lastOfLeader(ctx, key)
 }
 
 func (b *Bus) lastOfLeader(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {

@@ -15,8 +15,9 @@ import (
 // Dialing is how a server is reached.
 type Dialing struct {
 	URL                       string // several separated by commas
-	CredentialsFile           string
+	CredentialsFile           string // credentials, or the seed of an nkey
 	CAFile, CertFile, KeyFile string
+	Inbox                     string        // where answers arrive: a prefix; empty: the client's own, _INBOX
 	Name                      string        // of the connection, for operators
 	Wait                      bool          // keep trying in the background when no server answers; else Dial fails within 5 s
 	Each                      time.Duration // for one of the servers to answer; 0: 5 s
@@ -28,6 +29,15 @@ type Dialing struct {
 // Dial connects. Publishing while disconnected fails at once instead of being buffered (ReconnectBufSize −1): only so does an error mean
 // what it says. A server that denies the credentials is tried again: rotating them must not end the relay.
 func Dial(d Dialing) (*nats.Conn, error) {
+	nc, err := d.dial()
+	if err != nil {
+		return nil, fmt.Errorf("nats: connect: %w", d.Refused(err))
+	}
+	return nc, nil
+}
+
+// dial is Dial, with the client's own errors.
+func (d *Dialing) dial() (*nats.Conn, error) {
 	if d.Each <= 0 {
 		d.Each = 5 * time.Second
 	}
@@ -41,7 +51,6 @@ func Dial(d Dialing) (*nats.Conn, error) {
 		nats.Timeout(d.Each),
 		nats.IgnoreAuthErrorAbort(),
 		nats.RetryOnFailedConnect(d.Wait),
-		nats.CustomInboxPrefix(inbox),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			d.Log.Warn("nats reports an error; a permission that is denied looks like a time-out elsewhere", zap.Error(err))
 		}),
@@ -56,15 +65,23 @@ func Dial(d Dialing) (*nats.Conn, error) {
 			}
 			if now := time.Now(); !errors.Is(err, nats.ErrNoServers) && now.Sub(told) >= tellEvery { // that one says less than the next will
 				told = now
-				tellUnreached(d.Log, err)
+				d.tellUnreached(d.Log, err)
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			d.Log.Info("nats connection is back", zap.String("server", nc.ConnectedServerName()))
 		}),
 	}
+	if d.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(d.Inbox))
+	}
+	creds := &credentials{file: d.CredentialsFile}
 	if d.CredentialsFile != "" {
-		opts = append(opts, nats.UserCredentials(d.CredentialsFile))
+		opt, err := creds.option()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, opt)
 	}
 	if d.CAFile != "" {
 		opts = append(opts, nats.RootCAs(d.CAFile))
@@ -74,16 +91,17 @@ func Dial(d Dialing) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(d.URL, append(opts, d.Options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("nats: connect: %w; is the server at nats.url running, and are its credentials set?", err)
+		return nil, err
 	}
+	creds.of(nc)
 	return nc, nil
 }
 
 // tellEvery is how often a server that cannot be reached is logged.
 const tellEvery = time.Minute
 
-func tellUnreached(log *zap.Logger, err error) {
-	log.Warn("nats cannot be reached; trying on. Is the server at nats.url running, and are its credentials and certificates right?", zap.Error(err))
+func (d *Dialing) tellUnreached(log *zap.Logger, err error) {
+	log.Warn("nats cannot be reached; trying on", zap.Error(d.Refused(err)))
 }
 
 // reached waits for the server as Connected does, as long as it takes. What a server says that refuses is logged now and then: the client
@@ -97,7 +115,7 @@ func (b *Bus) reached(ctx context.Context) error {
 			return err
 		}
 		if err := b.nc.LastError(); err != nil {
-			tellUnreached(b.cfg.Log, err)
+			b.cfg.Dialing.tellUnreached(b.cfg.Log, err)
 		}
 	}
 }

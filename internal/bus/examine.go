@@ -46,9 +46,9 @@ func (b *Bus) Examine(ctx context.Context, x Examination) []checkup.Finding {
 	e := &examiner{Examination: x, b: b, s: &setup{b: b}, have: map[string]*jetstream.StreamInfo{}, blind: map[string]bool{}}
 	e.payload()
 	e.grants = b.grants(ctx)
-	if denied := b.denied.err(time.Now()); e.grants == nil && denied != nil { // no answer reaches it: nothing can be looked at
+	if denied := b.denied.since(time.Now().Add(-denialLasts)); e.grants == nil && denied != nil { // no answer reaches it: nothing can be looked at
 		found, _, _ := strings.Cut(denied.Error(), ": allow")
-		e.tell(checkup.Failure("permissions", "the NATS user", found, "allow it to subscribe to "+inbox+".>, where answers arrive"))
+		e.tell(checkup.Failure("permissions", "the NATS user", found, "allow it to subscribe to "+Inbox+".>, where answers arrive"))
 		return e.found
 	}
 	if !e.store(ctx) {
@@ -85,7 +85,7 @@ func broken(check, of string, err error) checkup.Finding {
 
 // unseen is what could not be looked at, though the server is there.
 func (e *examiner) unseen(check, of string, err error) checkup.Finding {
-	if denied := e.b.denied.err(time.Now()); denied != nil {
+	if denied := e.b.denied.since(time.Now().Add(-denialLasts)); denied != nil {
 		err = denied
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {

@@ -10,13 +10,14 @@ import (
 
 // health gathers why the bus is not ready.
 type health struct {
-	nc    *nats.Conn
-	mu    sync.Mutex
-	wrong map[string]error // by what it concerns
+	nc      *nats.Conn
+	dialing Dialing
+	mu      sync.Mutex
+	wrong   map[string]error // by what it concerns
 }
 
-func newHealth(nc *nats.Conn) *health {
-	return &health{nc: nc, wrong: map[string]error{"start": errors.New("starting")}}
+func newHealth(nc *nats.Conn, d Dialing) *health {
+	return &health{nc: nc, dialing: d, wrong: map[string]error{"start": errors.New("starting")}}
 }
 
 // set notes what is wrong with something; nil: nothing any more.
@@ -33,7 +34,7 @@ func (h *health) set(what string, err error) {
 func (h *health) ready() error {
 	if !h.nc.IsConnected() {
 		if err := h.nc.LastError(); err != nil { // such as an authorization that a server refuses
-			return fmt.Errorf("nats is not connected (%s): %w", h.nc.Status(), err)
+			return fmt.Errorf("nats is not connected (%s): %w", h.nc.Status(), h.dialing.Refused(err))
 		}
 		return fmt.Errorf("nats is not connected (%s)", h.nc.Status())
 	}

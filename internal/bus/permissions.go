@@ -15,8 +15,8 @@ import (
 	"voicemail-relay/internal/relay"
 )
 
-// inbox is where the relay's answers arrive: a prefix of its own, so that its user need not be allowed all of _INBOX.
-const inbox = "_INBOX_voicemail_relay"
+// Inbox is where a running relay's answers arrive, calls among them: a prefix of its own, so that nobody else need be allowed to hear them.
+const Inbox = "_INBOX_voicemail_relay"
 
 // userInfo is the server's word on who is connected, and what that user may do.
 const userInfo = "$SYS.REQ.USER.INFO"
@@ -87,8 +87,8 @@ func (b *Bus) lacks(g *grants, calls string) (missing []string) {
 			missing = append(missing, "publish "+s)
 		}
 	}
-	if s := inbox + ".x.x"; !g.subscribe.allows(s) {
-		missing = append(missing, "subscribe "+inbox+".>")
+	if s := Inbox + ".x.x"; !g.subscribe.allows(s) {
+		missing = append(missing, "subscribe "+Inbox+".>")
 	}
 	return missing
 }
@@ -113,8 +113,8 @@ func (b *Bus) publishes(calls string) []string {
 	all := []string{
 		"$JS.API.STREAM.INFO." + n.workStream(), "$JS.API.STREAM.INFO." + n.verdictStream(),
 		"$JS.API.STREAM.INFO.KV_" + n.ledgerBucket(), "$JS.API.STREAM.INFO.KV_" + n.budgetBucket(),
-		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.workStream() + "." + n.due(place{account: key, class: relay.ClassLast, key: key}), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
-		"$JS.API.STREAM.MSG.GET." + n.workStream(), "$JS.API.STREAM.MSG.GET." + n.verdictStream(),
+		"$JS.API.DIRECT.GET." + n.workStream(), "$JS.API.DIRECT.GET." + n.verdictStream(), "$JS.API.DIRECT.GET.KV_" + n.ledgerBucket() + "." + kv, kv,
+		"$JS.API.STREAM.MSG.GET." + n.workStream(), "$JS.API.STREAM.MSG.GET." + n.verdictStream(), "$JS.API.CONSUMER.LIST." + n.workStream(),
 		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + purse, purse,
 		"$JS.API.DIRECT.GET.KV_" + n.budgetBucket() + "." + lags, lags,
 		n.verdict(relay.KindReady), n.verdict(relay.KindAbsent), n.verdict(relay.KindFailed),
@@ -139,6 +139,12 @@ func (b *Bus) publishes(calls string) []string {
 	return all
 }
 
+// optional is what the relay asks for in case it is allowed, and what becomes of it otherwise.
+var optional = map[string]string{
+	userInfo:     "a missing one is not named at start, but when it is needed",
+	auditSubject: "what operators purge from its streams is not counted",
+}
+
 // denials are the permissions that the server denied lately, by its own word on the connection.
 type denials struct {
 	mu   sync.Mutex
@@ -158,13 +164,30 @@ func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 		b.cfg.Log.Warn("nats reports an error", zap.Error(err))
 		return
 	}
-	_, what, _ := strings.Cut(err.Error(), "Permissions Violation for ")
-	if strings.Contains(what, userInfo) || strings.Contains(what, auditSubject) { // asked for in case it is allowed
-		return
+	what := deniedBy(err)
+	for subject, without := range optional {
+		if strings.Contains(what, subject) {
+			b.cfg.Log.Info("nats denies the relay a permission that it can do without: "+without, zap.String("denied", what))
+			return
+		}
 	}
 	if b.denied.note(what, time.Now()) {
 		b.incident(IncidentDenied, 1, "nats denies the relay a permission: allow it to the relay's user", zap.String("denied", what))
 	}
+}
+
+func deniedBy(err error) string {
+	_, what, _ := strings.Cut(err.Error(), "Permissions Violation for ")
+	return what
+}
+
+// Denied is what the server has denied on a connection that no Bus runs on, with what to do; nil where nothing.
+func Denied(nc *nats.Conn) error {
+	err := nc.LastError()
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return nil
+	}
+	return fmt.Errorf("nats denies %s: allow it to the user, or give another one's nats.credentials_file", deniedBy(err))
 }
 
 // note writes a denial down and says whether it is to be told.
@@ -188,12 +211,12 @@ func (d *denials) note(what string, now time.Time) bool {
 	return true
 }
 
-// err is what was denied lately.
-func (d *denials) err(now time.Time) error {
+// since is what was denied since then.
+func (d *denials) since(then time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for what, at := range d.last {
-		if now.Sub(at) < denialLasts {
+		if !at.Before(then) {
 			return fmt.Errorf("nats denies %s: allow it to the relay's user", what)
 		}
 	}

@@ -20,7 +20,7 @@ func guarded(t *testing.T, publish []string) (url string) {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{ServerName: "guarded", Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
 		Users: []*server.User{{Username: "setup", Password: "setup"}, {Username: "relay", Password: "relay", Permissions: &server.Permissions{
-			Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: []string{inbox + ".>"}}}}}})
+			Publish: &server.SubjectPermission{Allow: publish}, Subscribe: &server.SubjectPermission{Allow: []string{Inbox + ".>"}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func guarded(t *testing.T, publish []string) (url string) {
 
 func connected(t testing.TB, url, user string, cfg Config) (*nats.Conn, *Bus) {
 	t.Helper()
-	nc, err := Dial(Dialing{URL: url, Name: "test", Log: zap.NewNop(), Options: []nats.Option{nats.UserInfo(user, user)}})
+	nc, err := Dial(Dialing{URL: url, Inbox: Inbox, Name: "test", Log: zap.NewNop(), Options: []nats.Option{nats.UserInfo(user, user)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,9 +27,9 @@ const (
 // Setup creates the streams, buckets and durables that are missing and, with update, brings the relay's own to the settings. It returns
 // what it changed, a line each, and the stream that calls come from. A stream that was there before for call.ended is never changed.
 func (b *Bus) Setup(ctx context.Context, update bool) (changes []string, calls string, err error) {
-	s := &setup{b: b, update: update}
+	s, began := &setup{b: b, update: update}, time.Now()
 	calls, err = s.all(ctx)
-	if denied := b.denied.err(time.Now()); err != nil && denied != nil { // else it would only look like a time-out
+	if denied := b.denied.since(began); err != nil && denied != nil { // else it would only look like a time-out
 		err = fmt.Errorf("%w; %w", err, denied)
 	}
 	return s.changes, calls, Explained(err)

@@ -82,9 +82,18 @@ func reach(ctx context.Context, d Dialing) (*nats.Conn, checkup.Finding) {
 		return fail("no TCP connection within "+d.Each.String(), "look for a firewall or a route between here and there, or correct nats.url")
 	}
 	_ = c.Close()
-	nc, err := Dial(d)
+	nc, err := d.dial()
 	if err != nil {
-		return fail(refusal(err))
+		found, hint := d.refusal(err, time.Now())
+		var timeout net.Error
+		switch {
+		case found != "":
+		case errors.Is(err, nats.ErrTimeout), errors.As(err, &timeout) && timeout.Timeout():
+			found, hint = "it takes connections and does not answer as NATS", "check the port in nats.url, and the server's health"
+		default:
+			found, hint = "the client cannot connect: "+err.Error(), "check nats.url, its credentials and certificates"
+		}
+		return fail(found, hint)
 	}
 	rtt, err := nc.RTT()
 	if err != nil {
@@ -117,35 +126,6 @@ func expiring(f checkup.Finding, chain []*x509.Certificate, now time.Time) check
 		f.Grade, f.Hint = checkup.Warn, "renew the server's certificate: nobody connects after that date"
 	}
 	return f
-}
-
-// refusal puts the client's error into what was found, and what to do.
-func refusal(err error) (found, hint string) {
-	var ca x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var plain tls.RecordHeaderError
-	var op *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
-		return "the server refuses the credentials", "check nats.credentials_file, or user and password in nats.url"
-	case errors.As(err, &ca):
-		return "TLS: certificate signed by an unknown authority", "set nats.tls.ca_file to the authority's certificate"
-	case errors.As(err, &host):
-		return "TLS: certificate is for another host", "write the host in nats.url as the certificate has it"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "TLS: certificate has expired or is not yet valid", "renew the server's certificate; check this machine's clock too"
-	case errors.As(err, &invalid):
-		return "TLS: certificate is not trusted", "set nats.tls.ca_file, and look at the server's certificate"
-	case errors.Is(err, nats.ErrSecureConnWanted), errors.As(err, &plain):
-		return "TLS: the server does not speak it", "write nats:// in nats.url, or have the server ask for TLS (tls {})"
-	case errors.As(err, &op) && op.Op == "remote error", errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrTLS): // a TLS alert, whose type is not exported
-		return "TLS: handshake refused", "the server may want a client certificate: set nats.tls.cert_file and nats.tls.key_file"
-	case errors.Is(err, nats.ErrTimeout), errors.As(err, &timeout) && timeout.Timeout():
-		return "it takes connections and does not answer as NATS", "check the port in nats.url, and the server's health"
-	}
-	return "the client cannot connect: " + err.Error(), "check nats.url, its credentials and certificates"
 }
 
 func portOf(u *url.URL) string {

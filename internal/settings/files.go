@@ -31,7 +31,9 @@ func (l *loader) read(path, name string) (b []byte, ok bool) {
 
 // checkFiles looks at the files that it takes to reach NATS.
 func (l *loader) checkFiles(s NATS) {
-	l.read("nats.credentials_file", s.CredentialsFile)
+	if b, ok := l.read("nats.credentials_file", s.CredentialsFile); ok && !holdsSeed(b) {
+		l.wrongf("nats.credentials_file", "%s holds neither a user's credentials (.creds) nor the seed of a user's nkey (SU…)", quote(s.CredentialsFile))
+	}
 	if ca, ok := l.read("nats.tls.ca_file", s.TLS.CAFile); ok && !x509.NewCertPool().AppendCertsFromPEM(ca) {
 		l.wrongf("nats.tls.ca_file", "%s holds no certificate in PEM", quote(s.TLS.CAFile))
 	}
@@ -43,6 +45,16 @@ func (l *loader) checkFiles(s NATS) {
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		l.wrongf("nats.tls.cert_file", "and key_file are no certificate and its key in PEM: %v", err)
 	}
+}
+
+// holdsSeed says whether a line is the seed of a user's nkey, as both kinds of file have it.
+func holdsSeed(b []byte) bool {
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(strings.TrimSpace(line), "SU") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSecret looks at an account's secret, wherever it is.

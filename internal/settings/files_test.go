@@ -22,7 +22,7 @@ func TestFilesThatSettingsNameAreLookedAt(t *testing.T) {
 	files := map[string]string{
 		"cert": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})),
 		"key":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"some": "text\r\n", "empty": "\n",
+		"some": "text\r\n", "empty": "\n", "seed": "# the relay's\n SUno-real-one\n",
 	}
 	read := func(name string) ([]byte, error) {
 		b, ok := files[name]
@@ -44,9 +44,10 @@ func TestFilesThatSettingsNameAreLookedAt(t *testing.T) {
 		need       settings.Need
 		want       string
 	}{
-		{"all is well", whole + "nats: {credentials_file: some, tls: {ca_file: cert, cert_file: cert, key_file: key}}", settings.NeedAccount, ""},
+		{"all is well", whole + "nats: {credentials_file: seed, tls: {ca_file: cert, cert_file: cert, key_file: key}}", settings.NeedAccount, ""},
 		{"no credentials", "nats: {credentials_file: none}", settings.NeedNATS, `nats.credentials_file: "none" cannot be read: not there`},
 		{"nothing in them", "nats: {credentials_file: empty}", settings.NeedNATS, `"empty" is empty`},
+		{"something else in them", "nats: {credentials_file: some}", settings.NeedNATS, `"some" holds neither a user's credentials (.creds) nor the seed of a user's nkey`},
 		{"nobody needs them", "nats: {credentials_file: none}", settings.NeedNothing, ""},
 		{"no CA", "nats: {tls: {ca_file: some}}", settings.NeedNATS, "holds no certificate in PEM"},
 		{"a key of no certificate", "nats: {tls: {cert_file: cert, key_file: some}}", settings.NeedNATS, "nats.tls.cert_file: and key_file are no certificate and its key"},

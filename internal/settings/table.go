@@ -25,7 +25,7 @@ func tree() []leaf[Settings] {
 	type s = Settings
 	leaves := []leaf[s]{
 		str("nats.url", "nats://127.0.0.1:4222", "NATS server, several separated by commas", func(s *s) *string { return &s.NATS.URL }, natsURL).masked(maskUser),
-		str("nats.credentials_file", "", "NATS credentials (.creds)", func(s *s) *string { return &s.NATS.CredentialsFile }),
+		str("nats.credentials_file", "", "NATS credentials (.creds), or a file with the seed of an nkey; read at each connect", func(s *s) *string { return &s.NATS.CredentialsFile }),
 		str("nats.tls.ca_file", "", "CA certificates that the server's is checked against, PEM", func(s *s) *string { return &s.NATS.TLS.CAFile }),
 		str("nats.tls.cert_file", "", "client certificate, PEM", func(s *s) *string { return &s.NATS.TLS.CertFile }),
 		str("nats.tls.key_file", "", "its key, PEM", func(s *s) *string { return &s.NATS.TLS.KeyFile }),
