@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
@@ -54,7 +55,8 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 		return err
 	}
 	defer nc.Close()
-	d, err := wire(s, nc, log, extras{})
+	tracer := a.tracing(ctx, log)
+	d, err := wire(s, nc, log, extras{tracer: tracer})
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,8 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 	var opsErr error
 	work, stop := context.WithCancel(ctx)
 	defer stop()
+	stopped := make(chan time.Time, 1)
+	context.AfterFunc(work, func() { stopped <- time.Now() })
 	shown.Go(func() {
 		if opsErr = d.ops().Serve(show, l); opsErr != nil {
 			stop()
@@ -79,6 +83,7 @@ func (a *app) serve(ctx context.Context, s settings.Settings) error {
 	shown.Go(func() { a.spare(work) })
 	err = d.run(work)
 	stop()
+	endTracing(tracer, (<-stopped).Add(s.ShutdownGrace), log)
 	hide()
 	shown.Wait()
 	for _, c := range d.clients {

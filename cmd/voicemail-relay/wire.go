@@ -27,6 +27,7 @@ import (
 	"voicemail-relay/internal/relay"
 	"voicemail-relay/internal/settings"
 	"voicemail-relay/internal/smartassist"
+	"voicemail-relay/internal/trace"
 )
 
 // logger writes to w: JSON lines, or for people at a terminal.
@@ -146,6 +147,7 @@ func (d *daemon) run(ctx context.Context) error {
 type extras struct {
 	observe   func(bus.Settlement) // told about every settlement, beside log and metrics
 	transport http.RoundTripper    // to the API
+	tracer    *trace.Tracer        // nil: no spans are made
 }
 
 // wire makes a relay out of settings, on a connection.
@@ -163,11 +165,15 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	}
 	seats := budget.NewSeats(all)
 	for _, a := range accounts {
+		var wrap func(http.RoundTripper) http.RoundTripper
+		if x.tracer != nil {
+			wrap = func(t http.RoundTripper) http.RoundTripper { return x.tracer.Transport(t, a.Path) }
+		}
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
 			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: min(s.Retry.First, time.Second), MaxConns: a.Concurrency,
-			Transport: x.transport,
-			Observe:   func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+			Transport: x.transport, Wrap: wrap,
+			Observe: func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
@@ -203,8 +209,11 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		d.relay.Accounts = append(d.relay.Accounts, account)
 		lines = append(lines, bus.Account{Name: a.Name, Seats: a.Concurrency, Purse: purse})
 	}
-	journal := console.Journal{Log: log, Metrics: d.metrics}
+	journal := console.Journal{Log: log, Metrics: d.metrics, Traced: x.tracer != nil}
 	cfg := busConfig(s, log)
+	if x.tracer != nil {
+		cfg.Tracer = x.tracer
+	}
 	cfg.Accounts = lines
 	for _, k := range bus.Incidents() {
 		d.metrics.Expect(string(k))

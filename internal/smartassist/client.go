@@ -46,6 +46,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport(cfg)
 	}
+	if cfg.Wrap != nil {
+		cfg.Transport = cfg.Wrap(cfg.Transport)
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, float64) {}
 	}
