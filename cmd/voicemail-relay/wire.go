@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"voicemail-relay/internal/budget"
 	"voicemail-relay/internal/bus"
@@ -29,22 +27,6 @@ import (
 	"voicemail-relay/internal/smartassist"
 	"voicemail-relay/internal/trace"
 )
-
-// logger writes to w: JSON lines, or for people at a terminal.
-func logger(w io.Writer, l settings.Log) *zap.Logger {
-	level := zapcore.InfoLevel
-	_ = level.Set(l.Level) // settings have checked it
-	cfg := zap.NewProductionEncoderConfig()
-	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	cfg.EncodeDuration = zapcore.StringDurationEncoder
-	cfg.TimeKey, cfg.MessageKey = "time", "msg"
-	enc := zapcore.NewJSONEncoder(cfg)
-	if l.Format == "console" {
-		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-		enc = zapcore.NewConsoleEncoder(cfg)
-	}
-	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), level))
-}
 
 // names are the subjects, streams and durables that settings describe.
 func names(s settings.Settings) bus.Names {
@@ -277,19 +259,20 @@ func busConfig(s settings.Settings, log *zap.Logger) bus.Config {
 
 // tellState logs when an account is closed or opens again, with what to do.
 func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
+	log = log.With(zap.String("account", account)) // each account's storms are its own
 	return func(st budget.State, until time.Time) {
 		switch st {
 		case budget.Refused:
 			log.Error("the API refuses an account's credentials: its calls wait, one at a time tries again; check the account's app_id and app_secret, its scope 'SmartAssist Voicemail' and that the app is published",
-				zap.String("account", account), zap.Time("next_try", until))
+				zap.Time("next_try", until))
 		case budget.Paused:
 			log.Warn("the API wants nothing for a while (over its rate limit, or Retry-After): the account's calls wait; if it happens often, look who else spends the account's budget, and lower its rate_limit",
-				zap.String("account", account), zap.Time("until", until))
+				zap.Time("until", until))
 		case budget.Down:
 			log.Error("the API is in trouble with one call of an account after the other: its calls wait, one at a time tries again; check the account's base_url, the network and the API's status",
-				zap.String("account", account), zap.Time("next_try", until))
+				zap.Time("next_try", until))
 		case budget.Open:
-			log.Info("the API serves an account again", zap.String("account", account))
+			log.Info("the API serves an account again")
 		}
 	}
 }
