@@ -173,6 +173,32 @@ func logged(log, msg string) (lines []map[string]any) {
 	return lines
 }
 
+func TestLogNamesTheTraceOfACallThatHasOne(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.emu.Script("s1", emu.NotYet(), emu.Ready("x"))
+		w.call(`{"botId":"st-1","sessionId":"s1"}`, "traceparent", publisherParent)
+		w.await(1, 2*time.Minute)
+		w.emu.Script("s2", emu.Ready("x"))
+		w.session("s2")
+		w.await(2, 2*time.Minute)
+		for msg, n := range map[string]int{"settled": 2, "later": 3} { // s1 waits twice, s2 once
+			lines := logged(w.log.String(), msg)
+			if len(lines) != n {
+				t.Errorf("%d lines say %q, want %d", len(lines), msg, n)
+			}
+			for _, line := range lines {
+				want := any(publisherTrace)
+				if line["session"] == "s2" {
+					want = nil
+				}
+				if line["trace_id"] != want || line["span_id"] != nil {
+					t.Errorf("%q of %s has trace_id %v, span_id %v, want %v and no span: none is made", msg, line["session"], line["trace_id"], line["span_id"], want)
+				}
+			}
+		}
+	})
+}
+
 func TestTracesOfOtherWays(t *testing.T) {
 	inTracedWorld(t, []string{"wait.first=0s"}, func(w *world, c *collector, stop func()) {
 		other := func(id string) string { return "00-" + id + "-" + publisherSpan + "-01" }
@@ -268,7 +294,7 @@ func TestSpansAreSentByTheStandardVariables(t *testing.T) {
 		{"an exporter that is not there", []string{endpoint, "OTEL_TRACES_EXPORTER=zipkin"}, false, "set otlp or none"},
 		{"sampled out", []string{endpoint, "OTEL_TRACES_SAMPLER=always_off"}, false, ""},
 		{"headers that cannot be read", []string{endpoint, "OTEL_EXPORTER_OTLP_HEADERS=canary-token"}, true, "opentelemetry cannot use one of the OTEL_ variables"},
-		{"a collector that is gone", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:canary-token@127.0.0.1:1/?key=canary-signature"}, false, "traces are not sent, or not as the OTEL_ variables say"},
+		{"a collector that is gone", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:canary-token@127.0.0.1:1/canary-signature"}, false, "traces are not sent, or not as the OTEL_ variables say"},
 		{"a collector that is silent", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + mute.Addr().String()}, false, "the last spans could not be sent"},
 	}
 	site := newSite(t)

@@ -32,10 +32,10 @@ func TestStormsAreLoggedInPart(t *testing.T) {
 		lines, count int
 	}{
 		{"few", zap.WarnLevel, 10, 10, 0},
-		{"warnings", zap.WarnLevel, 200_000, 10, 199_990},
+		{"warnings", zap.WarnLevel, 20_000, 10, 19_990},
 		{"errors", zap.ErrorLevel, 11, 10, 1},
 		{"debug lines", zap.DebugLevel, 5000, 1000, 4000},
-		{"the trail of calls", zap.InfoLevel, 200_000, 200_000, 0},
+		{"the trail of calls", zap.InfoLevel, 20_000, 20_000, 0},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
