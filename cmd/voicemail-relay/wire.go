@@ -106,7 +106,7 @@ type daemon struct {
 	metrics *console.Metrics
 	purses  map[string]*budget.Purse
 	lessons map[string]*forecast.Forecast // of the accounts with a limit: the others are not planned
-	clients []*smartassist.Client
+	clients []*smartassist.Client         // in the accounts' order
 }
 
 // run runs the daemon until ctx ends. The purses and forecasts outlive the bus: what it finishes may need them.
@@ -132,15 +132,20 @@ type extras struct {
 	tracer    *trace.Tracer        // nil: no spans are made
 }
 
+// served are all accounts that settings name, in the order in which they are looked at.
+func served(s settings.Settings) []settings.Account {
+	if s.SmartAssist.BaseURL == "" {
+		return s.Accounts
+	}
+	return append(s.Accounts[:len(s.Accounts):len(s.Accounts)], s.SmartAssist)
+}
+
 // wire makes a relay out of settings, on a connection.
 func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemon, error) {
 	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}, lessons: map[string]*forecast.Forecast{}}
 	d.relay = &relay.Relay{Now: time.Now, Policy: policy(s)}
 	var lines []bus.Account
-	accounts := s.Accounts
-	if s.SmartAssist.BaseURL != "" {
-		accounts = append(accounts[:len(accounts):len(accounts)], s.SmartAssist)
-	}
+	accounts := served(s)
 	own, all := ownSeats(s.Calls.Concurrency, len(accounts)), s.Calls.Concurrency
 	for _, a := range accounts {
 		all -= min(own, a.Concurrency)
