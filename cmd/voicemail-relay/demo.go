@@ -97,7 +97,9 @@ func (a *app) demo(ctx context.Context, d demonstrating) (err error) {
 	}
 	defer nc.Close()
 	show := newShow(a.stdout, isTerminal(a.stdout))
-	w, err := wire(e.Settings, nc, zap.NewNop(), extras{observe: show.settled})
+	tracer := a.tracing(ctx, zap.NewNop())
+	defer func() { endTracing(tracer, time.Now(), zap.NewNop()) }()
+	w, err := wire(e.Settings, nc, zap.NewNop(), extras{observe: show.settled, tracer: tracer})
 	if err != nil {
 		return err
 	}

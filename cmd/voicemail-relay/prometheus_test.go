@@ -76,7 +76,7 @@ func startPrometheus(t *testing.T, target string) string {
 		}
 	}
 	addr := "127.0.0.1:" + freePort(t)
-	launch(t, *prometheusBinary, "--config.file", file, "--web.listen-address", addr, "--storage.tsdb.path", filepath.Join(dir, "data")).find("Server is ready")
+	launch(t, nil, *prometheusBinary, "--config.file", file, "--web.listen-address", addr, "--storage.tsdb.path", filepath.Join(dir, "data")).find("Server is ready")
 	return "http://" + addr
 }
 

@@ -25,7 +25,7 @@ func (w *world) replica() *replica {
 	nc := w.as("relay", r.cables)
 	transport := &http.Transport{DialContext: r.cables.dial, MaxIdleConnsPerHost: 256}
 	var err error
-	r.daemon, err = wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport, observe: w.observe})
+	r.daemon, err = wire(w.settings, nc, logger(w.log, w.settings.Log), extras{transport: transport, observe: w.observe, tracer: w.tracer})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"voicemail-relay/internal/budget"
 	"voicemail-relay/internal/bus"
@@ -27,23 +25,8 @@ import (
 	"voicemail-relay/internal/relay"
 	"voicemail-relay/internal/settings"
 	"voicemail-relay/internal/smartassist"
+	"voicemail-relay/internal/trace"
 )
-
-// logger writes to w: JSON lines, or for people at a terminal.
-func logger(w io.Writer, l settings.Log) *zap.Logger {
-	level := zapcore.InfoLevel
-	_ = level.Set(l.Level) // settings have checked it
-	cfg := zap.NewProductionEncoderConfig()
-	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	cfg.EncodeDuration = zapcore.StringDurationEncoder
-	cfg.TimeKey, cfg.MessageKey = "time", "msg"
-	enc := zapcore.NewJSONEncoder(cfg)
-	if l.Format == "console" {
-		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-		enc = zapcore.NewConsoleEncoder(cfg)
-	}
-	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), level))
-}
 
 // names are the subjects, streams and durables that settings describe.
 func names(s settings.Settings) bus.Names {
@@ -123,7 +106,7 @@ type daemon struct {
 	metrics *console.Metrics
 	purses  map[string]*budget.Purse
 	lessons map[string]*forecast.Forecast // of the accounts with a limit: the others are not planned
-	clients []*smartassist.Client
+	clients []*smartassist.Client         // in the accounts' order
 }
 
 // run runs the daemon until ctx ends. The purses and forecasts outlive the bus: what it finishes may need them.
@@ -146,6 +129,15 @@ func (d *daemon) run(ctx context.Context) error {
 type extras struct {
 	observe   func(bus.Settlement) // told about every settlement, beside log and metrics
 	transport http.RoundTripper    // to the API
+	tracer    *trace.Tracer        // nil: no spans are made
+}
+
+// served are all accounts that settings name, in the order in which they are looked at.
+func served(s settings.Settings) []settings.Account {
+	if s.SmartAssist.BaseURL == "" {
+		return s.Accounts
+	}
+	return append(s.Accounts[:len(s.Accounts):len(s.Accounts)], s.SmartAssist)
 }
 
 // wire makes a relay out of settings, on a connection.
@@ -153,21 +145,22 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 	d := &daemon{metrics: console.NewMetrics(version()), purses: map[string]*budget.Purse{}, lessons: map[string]*forecast.Forecast{}}
 	d.relay = &relay.Relay{Now: time.Now, Policy: policy(s)}
 	var lines []bus.Account
-	accounts := s.Accounts
-	if s.SmartAssist.BaseURL != "" {
-		accounts = append(accounts[:len(accounts):len(accounts)], s.SmartAssist)
-	}
+	accounts := served(s)
 	own, all := ownSeats(s.Calls.Concurrency, len(accounts)), s.Calls.Concurrency
 	for _, a := range accounts {
 		all -= min(own, a.Concurrency)
 	}
 	seats := budget.NewSeats(all)
 	for _, a := range accounts {
+		var wrap func(http.RoundTripper) http.RoundTripper
+		if x.tracer != nil {
+			wrap = func(t http.RoundTripper) http.RoundTripper { return x.tracer.Transport(t, a.Path) }
+		}
 		client, err := smartassist.New(smartassist.Config{
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
 			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: min(s.Retry.First, time.Second), MaxConns: a.Concurrency,
-			Transport: x.transport,
-			Observe:   func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+			Transport: x.transport, Wrap: wrap,
+			Observe: func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
@@ -203,8 +196,11 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		d.relay.Accounts = append(d.relay.Accounts, account)
 		lines = append(lines, bus.Account{Name: a.Name, Seats: a.Concurrency, Purse: purse})
 	}
-	journal := console.Journal{Log: log, Metrics: d.metrics}
+	journal := console.Journal{Log: log, Metrics: d.metrics, Traced: x.tracer != nil}
 	cfg := busConfig(s, log)
+	if x.tracer != nil {
+		cfg.Tracer = x.tracer
+	}
 	cfg.Accounts = lines
 	for _, k := range bus.Incidents() {
 		d.metrics.Expect(string(k))
@@ -268,19 +264,20 @@ func busConfig(s settings.Settings, log *zap.Logger) bus.Config {
 
 // tellState logs when an account is closed or opens again, with what to do.
 func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
+	log = log.With(zap.String("account", account)) // each account's storms are its own
 	return func(st budget.State, until time.Time) {
 		switch st {
 		case budget.Refused:
 			log.Error("the API refuses an account's credentials: its calls wait, one at a time tries again; check the account's app_id and app_secret, its scope 'SmartAssist Voicemail' and that the app is published",
-				zap.String("account", account), zap.Time("next_try", until))
+				zap.Time("next_try", until))
 		case budget.Paused:
 			log.Warn("the API wants nothing for a while (over its rate limit, or Retry-After): the account's calls wait; if it happens often, look who else spends the account's budget, and lower its rate_limit",
-				zap.String("account", account), zap.Time("until", until))
+				zap.Time("until", until))
 		case budget.Down:
 			log.Error("the API is in trouble with one call of an account after the other: its calls wait, one at a time tries again; check the account's base_url, the network and the API's status",
-				zap.String("account", account), zap.Time("next_try", until))
+				zap.Time("next_try", until))
 		case budget.Open:
-			log.Info("the API serves an account again", zap.String("account", account))
+			log.Info("the API serves an account again")
 		}
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"voicemail-relay/internal/relay"
 	"voicemail-relay/internal/settings"
 	"voicemail-relay/internal/smartassist/smartassisttest"
+	"voicemail-relay/internal/trace"
 	"voicemail-relay/schemas"
 )
 
@@ -55,6 +56,7 @@ type world struct {
 	daemon   *daemon
 	began    time.Time
 	observe  func(bus.Settlement) // told of every settlement, if set
+	tracer   *trace.Tracer        // of every relay, if set
 
 	asking sync.Mutex
 	asks   []time.Time // requests within the last 60 s, when they left
@@ -357,11 +359,13 @@ func (w *world) checkCanary() {
 }
 
 // private holds a text to telling nothing that is not for everybody.
-func (w *world) private(where, text string) {
-	w.t.Helper()
+func (w *world) private(where, text string) { w.t.Helper(); private(w.t, where, text) }
+
+func private(t *testing.T, where, text string) {
+	t.Helper()
 	for _, c := range canaries {
 		if i := strings.Index(text, c); i >= 0 {
-			w.t.Errorf("%q stands in %s: …%s…", c, where, text[max(0, i-200):min(len(text), i+40)])
+			t.Errorf("%q stands in %s: …%s…", c, where, text[max(0, i-200):min(len(text), i+40)])
 		}
 	}
 }

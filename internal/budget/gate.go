@@ -25,6 +25,20 @@ func (p *Purse) Refused(probe bool) {
 	p.shut(Refused, probe)
 }
 
+// Renewed says that the account may have other credentials: where it was refused, it is tried at once.
+func (p *Purse) Renewed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != Refused {
+		return
+	}
+	p.delay = p.cfg.ProbeFirst
+	if !p.probing {
+		p.until = later(p.cfg.Now(), p.paused)
+		p.wake.all()
+	}
+}
+
 // Troubled says that the API is in trouble; news: with a call that was in none before. When that goes on from call to call, the account is closed
 // but for a probe, as if it were refused: asking for each of its calls would only cost budget and seats. As long as it has never answered this
 // process, every trouble counts: all calls may have been in trouble before.

@@ -251,3 +251,39 @@ func TestStragglersDoNotMakeASecondProbe(t *testing.T) {
 		}
 	})
 }
+
+func TestRenewedCredentialsAreTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 100)
+		p.Refused(false)
+		for range 6 { // from one probe to the next it takes ever longer
+			if ok, probe := acquire(p, time.Hour); !ok || !probe {
+				t.Fatal("no probe")
+			}
+			p.Refused(true)
+			p.Release(true)
+		}
+		if ok, _, w := p.Acquire(); ok || w.For < 10*time.Second {
+			t.Fatalf("asked again after %s, want a long wait", w.For)
+		}
+		p.Renewed()
+		if ok, probe, _ := p.Acquire(); !ok || !probe {
+			t.Fatal("new credentials are not tried")
+		}
+		p.Renewed() // one probe at a time, whatever an operator does
+		if ok, _, _ := p.Acquire(); ok {
+			t.Error("a second probe beside the first")
+		}
+		p.Refused(true)
+		p.Release(true)
+		if ok, _, w := p.Acquire(); ok || w.For > 5*time.Second {
+			t.Errorf("asked again after %s, want a probe soon: the credentials have just changed", w.For)
+		}
+		p.Answered()
+		p.Paused(time.Now().Add(time.Hour))
+		p.Renewed()
+		if ok, _, _ := p.Acquire(); ok {
+			t.Error("new credentials end a pause")
+		}
+	})
+}

@@ -34,6 +34,7 @@ type Config struct {
 	Incident     func(kind Incident, n int) // told what happened, for metrics; may be nil
 	Received     func()                     // told of each event of call.ended that is handed out for the first time; may be nil
 	Stumbled     func(operation string)     // told of each try of one of Operations that failed; may be nil
+	Tracer       Tracer                     // nil: nobody looks on
 }
 
 // Account is one account's line.

@@ -133,13 +133,17 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 // handle decides and settles; what neither could be is handed back.
 func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) {
 	defer b.flight.land(fl)
-	switch err := b.decide(ctx, h, fl, d, t); {
+	decide := (*Bus).decide
+	if b.cfg.Tracer != nil {
+		decide = (*Bus).decideTraced
+	}
+	switch err := decide(b, ctx, h, fl, d, t); {
 	case err == nil:
 		b.ack(fl.msg)
 	case errors.Is(err, errBusy):
 		b.nakLater(fl.msg)
 	case isFinal(err): // handed out at once, it would fail at once, for ever
-		b.cfg.Log.Error("a call cannot be settled; it is tried again after ack_wait", zap.Error(err))
+		b.cfg.Log.Error("a call cannot be settled; it is tried again after ack_wait", zap.Error(err), traceID(d.Call))
 		b.nakLater(fl.msg)
 	default:
 		b.nak(fl.msg)
@@ -160,6 +164,9 @@ func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Deliver
 	o, err := h.Handle(ctx, d)
 	if err != nil {
 		return err
+	}
+	if b.cfg.Tracer != nil {
+		return b.settleTraced(ctx, fl, d, o, t)
 	}
 	return b.settle(ctx, fl, d, o, t)
 }

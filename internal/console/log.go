@@ -9,16 +9,18 @@ import (
 )
 
 // A Journal writes one line per settled delivery, out of a closed set of fields: verdicts at info, appointments and repeats at debug. A
-// bot's and a session's ids are in it; payloads, tokens, links and callers' numbers never are.
+// bot's and a session's ids are in it; payloads, tokens, links and callers' numbers never are. A call that belongs to a trace is told with its
+// trace_id; where the relay makes spans, with the span_id of the one in which the line was written.
 type Journal struct {
 	Log     *zap.Logger
 	Metrics *Metrics
+	Traced  bool // the relay makes spans
 }
 
 // Verdict tells a call's verdict as the stream holds it. repeat says that it stood there before.
 func (j Journal) Verdict(v *relay.Verdict, rec relay.Record, repeat bool) {
 	j.Metrics.Settled(rec, v.Call.EndedAt)
-	fields := append(ids(v.Call), zap.String("verdict", string(rec.Verdict)), zap.String("account", v.Account),
+	fields := append(j.ids(v.Call), zap.String("verdict", string(rec.Verdict)), zap.String("account", v.Account),
 		zap.Int("requests", rec.Requests), zap.Int("attempts", rec.Attempts), zap.Uint64("seq", rec.Sequence))
 	if rec.Reason != "" {
 		fields = append(fields, zap.String("reason", rec.Reason))
@@ -45,23 +47,29 @@ func (j Journal) Later(l relay.Later, repeat bool) {
 		return
 	}
 	j.Metrics.PutOff(l.Why)
-	j.Log.Debug("later", append(ids(l.Call), zap.String("account", l.Account), zap.Time("at", l.At), zap.String("class", string(l.Class)),
+	j.Log.Debug("later", append(j.ids(l.Call), zap.String("account", l.Account), zap.Time("at", l.At), zap.String("class", string(l.Class)),
 		zap.String("why", l.Why), zap.Int("requests", l.History.Requests), zap.Int("attempts", l.History.Attempts))...)
 }
 
 // Fold tells a repeat.
 func (j Journal) Fold(f relay.Fold) {
 	j.Metrics.Folded()
-	j.Log.Debug("repeat", append(ids(f.Call), zap.String("why", f.Why))...)
+	j.Log.Debug("repeat", append(j.ids(f.Call), zap.String("why", f.Why))...)
 }
 
-func ids(c relay.Call) []zap.Field {
-	f := make([]zap.Field, 0, 12) // room for what is added
+func (j Journal) ids(c relay.Call) []zap.Field {
+	f := make([]zap.Field, 0, 14) // room for what is added
 	if c.Bot != "" {
 		f = append(f, zap.String("bot", c.Bot))
 	}
 	if c.Session != "" {
 		f = append(f, zap.String("session", c.Session))
+	}
+	if id := c.Trace.ID(); id != "" {
+		f = append(f, zap.String("trace_id", id))
+		if j.Traced {
+			f = append(f, zap.String("span_id", c.Trace.Span()))
+		}
 	}
 	return f
 }

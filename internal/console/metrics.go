@@ -36,6 +36,7 @@ type Metrics struct {
 	up       prometheus.Gauge
 	incident *prometheus.CounterVec
 	link     link
+	reloads  reloads
 }
 
 const namespace = "voicemail_relay"
@@ -71,6 +72,7 @@ func NewMetrics(version string) *Metrics {
 	r.MustRegister(m.settled, m.folded, m.later, m.requests, m.seconds, m.ready, m.build, m.waiting, m.line, m.lag, m.oldest, m.dead, m.state, m.left, m.flight, m.up, m.incident, m.pace, m.calls, m.share, m.price,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.link = newLink(r)
+	m.reloads = newReloads(r)
 	m.build.WithLabelValues(version).Set(1)
 	for kind, reasons := range verdicts { // so that a rate is there before the first of a kind
 		for _, reason := range reasons {

@@ -19,7 +19,7 @@ const module = "voicemail-relay/"
 // plan lists, for each package, what of the house it may import.
 var plan = map[string][]string{
 	"cmd/voicemail-relay": {"internal/console", "internal/bus", "internal/smartassist", "internal/smartassist/smartassisttest", "internal/budget", "internal/forecast", "internal/simulation", "internal/bench",
-		"internal/relay", "internal/settings", "internal/natsd", "internal/checkup", "schemas"},
+		"internal/relay", "internal/settings", "internal/natsd", "internal/checkup", "internal/trace", "schemas"},
 	"internal/console":                     {"internal/relay"},
 	"internal/bus":                         {"internal/relay", "internal/budget", "internal/checkup"}, // budget for the Wait that a Purse hands out
 	"internal/smartassist":                 {"internal/relay", "internal/checkup"},
@@ -29,6 +29,7 @@ var plan = map[string][]string{
 	"internal/bench":                       {"internal/natsd", "internal/smartassist/smartassisttest"},
 	"internal/relay":                       {},
 	"internal/settings":                    {},
+	"internal/trace":                       {"internal/relay"},
 	"internal/natsd":                       {},
 	"internal/checkup":                     {},
 	"internal/smartassist/smartassisttest": {},

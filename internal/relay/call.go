@@ -36,6 +36,17 @@ type Trace struct {
 	State  string `json:"tracestate,omitempty"`
 }
 
+// ID is the trace's id, 32 hex digits; Span that of the span in it that Parent names, 16. Both are "" when there is none.
+func (t Trace) ID() string   { return t.part(3, 35) }
+func (t Trace) Span() string { return t.part(36, 52) }
+
+func (t Trace) part(from, to int) string {
+	if len(t.Parent) < to {
+		return ""
+	}
+	return t.Parent[from:to]
+}
+
 // Key identifies a call's session: 26 lower-case characters out of [a-z2-7], a hash of bot and session. It is what ids become before they
 // stand in a subject, a key or a verdict's id.
 func (c Call) Key() string {

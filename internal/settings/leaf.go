@@ -18,6 +18,7 @@ type leaf[T any] struct {
 	kind    kind
 	example string              // what has to be filled in, as the written file shows it; empty: the default serves
 	show    func(string) string // masks a value that is a secret, or holds one; nil: it is shown as it is
+	live    bool                // a running relay takes over another value
 	set     func(*T, string) error
 	get     func(*T) string
 }
@@ -27,6 +28,9 @@ func (l leaf[T]) filled(example string) leaf[T] { l.example = example; return l 
 
 // masked hides what a leaf holds.
 func (l leaf[T]) masked(show func(string) string) leaf[T] { l.show = show; return l }
+
+// changeable marks a leaf that a running relay takes over.
+func (l leaf[T]) changeable() leaf[T] { l.live = true; return l }
 
 // shown is the value as people may see it.
 func (l leaf[T]) shown(t *T) string {

@@ -9,8 +9,8 @@ func account() []leaf[Account] {
 		str("base_url", "", "required: where the API is, such as https://smartassist.kore.ai; https, or http to loopback", func(a *a) *string { return &a.BaseURL }, baseURL).filled("https://smartassist.kore.ai"),
 		str("path", "/api/public/bot/{botId}/voicemail", "path of the voicemail API; {botId} stands for the bot's id", func(a *a) *string { return &a.Path }, apiPath),
 		str("app_id", "", "required: the app's client id, such as cs-…; case counts", func(a *a) *string { return &a.AppID }).filled("cs-00000000-0000-0000-0000-000000000000"),
-		str("app_secret", "", "the app's client secret, or a PEM private key for RS*; this or app_secret_file is required", func(a *a) *string { return &a.AppSecret }).masked(hidden),
-		str("app_secret_file", "", "file with the secret; read again when it changes, one trailing newline is left out", func(a *a) *string { return &a.AppSecretFile }).filled("/run/secrets/smartassist"),
+		str("app_secret", "", "the app's client secret, or a PEM private key for RS*; this or app_secret_file is required", func(a *a) *string { return &a.AppSecret }).masked(hidden).changeable(),
+		str("app_secret_file", "", "file with the secret; read again when it changes, one trailing newline is left out", func(a *a) *string { return &a.AppSecretFile }).filled("/run/secrets/smartassist").changeable(),
 		str("algorithm", "HS256", "how tokens are signed: HS256, HS512, RS256 or RS512", func(a *a) *string { return &a.Algorithm }, oneOf("HS256", "HS512", "RS256", "RS512")),
 		flag("jti", "false", "true: each request has a token of its own with a fresh jti, for apps that enforce it", func(a *a) *bool { return &a.JTI }),
 		flag("transcription", "true", "ask for transcripts too", func(a *a) *bool { return &a.Transcription }),
@@ -43,7 +43,7 @@ func tree() []leaf[Settings] {
 		str("ready.format", "binary", "CloudEvents mode of verdicts: binary or structured", func(s *s) *string { return &s.Ready.Format }, oneOf("binary", "structured")),
 	}
 	for _, a := range account() {
-		leaves = append(leaves, leaf[s]{path: "smartassist." + a.path, def: a.def, help: a.help, kind: a.kind, example: a.example, show: a.show,
+		leaves = append(leaves, leaf[s]{path: "smartassist." + a.path, def: a.def, help: a.help, kind: a.kind, example: a.example, show: a.show, live: a.live,
 			set: func(s *s, v string) error { return a.set(&s.SmartAssist, v) }, get: func(s *s) string { return a.get(&s.SmartAssist) }})
 	}
 	return append(leaves,
@@ -58,7 +58,7 @@ func tree() []leaf[Settings] {
 		dur("verdicts.keep", "720h", "how long verdicts are kept; at least ledger.keep", func(s *s) *time.Duration { return &s.Verdicts.Keep }, time.Second),
 		dur("shutdown_grace", "10s", "for requests under way when the relay is told to stop", func(s *s) *time.Duration { return &s.ShutdownGrace }, 0),
 		str("http.addr", "127.0.0.1:8088", "ops endpoints; port 0 takes a free one", func(s *s) *string { return &s.HTTP.Addr }, address),
-		str("log.level", "info", "debug, info, warn or error", func(s *s) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")),
+		str("log.level", "info", "debug, info, warn or error", func(s *s) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")).changeable(),
 		str("log.format", "json", "json or console; console on a terminal", func(s *s) *string { return &s.Log.Format }, oneOf("json", "console")),
 	)
 }

@@ -46,10 +46,25 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport(cfg)
 	}
+	if cfg.Wrap != nil {
+		cfg.Transport = cfg.Wrap(cfg.Transport)
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, float64) {}
 	}
 	return &Client{cfg: cfg, base: base, path: path, tokens: tokens}, nil
+}
+
+// Renew reads the account's secret anew, from one of the two places where it is now (see Config). Nothing changes before put is called; that
+// says whether it is another secret.
+func (c *Client) Renew(secret, file string) (put func() (changed bool), err error) {
+	cfg := c.cfg
+	cfg.Secret, cfg.SecretFile = secret, file
+	s, err := newSecret(cfg, c.tokens.method)
+	if err != nil {
+		return nil, err
+	}
+	return func() bool { return c.tokens.renew(s) }, nil
 }
 
 // Close closes idle connections. Requests under way are not touched.

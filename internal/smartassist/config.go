@@ -23,6 +23,7 @@ type Config struct {
 	RetryFirst    time.Duration // the first quick retry's wait, on average; the second waits half as long again; over 0
 	MaxConns      int           // connections, and so requests at once; at least 1
 	Transport     http.RoundTripper
+	Wrap          func(http.RoundTripper) http.RoundTripper // around the transport, for who wants to look on; may be nil
 	// Observe is told about each HTTP request: its result (out of Results) and its seconds. It may be nil, and is called from many goroutines.
 	Observe func(result string, seconds float64)
 }

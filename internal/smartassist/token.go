@@ -67,6 +67,17 @@ func (t *tokens) get(now time.Time) (string, error) {
 	return signed, nil
 }
 
+// renew takes another secret, and says whether it signs differently.
+func (t *tokens) renew(s *secret) (changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if changed = s.text != t.secret.text; changed {
+		t.cached = ""
+	}
+	t.secret = s
+	return changed
+}
+
 // drop forgets the token after a refusal, and looks at the secret's file before the next.
 func (t *tokens) drop() {
 	t.mu.Lock()

@@ -273,3 +273,46 @@ func TestRefusalRenewsTheToken(t *testing.T) {
 		}
 	})
 }
+
+func TestRenewedSecretSignsFromThenOn(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	write(t, file, "two\n")
+	cfg := config("http://127.0.0.1:1")
+	cfg.Secret, cfg.SecretFile = "one", ""
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	signed := func() string {
+		t.Helper()
+		token, err := c.tokens.get(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	one := signed()
+	if _, err := c.Renew("", file+".missing"); err == nil || signed() != one {
+		t.Errorf("a secret that cannot be read was taken, with error %v", err)
+	}
+	put, err := c.Renew("", file)
+	if err != nil || signed() != one {
+		t.Fatalf("renewed before it was put, with error %v", err)
+	}
+	if !put() {
+		t.Error("another secret is said to be the same")
+	}
+	two := signed()
+	if signature(two) == signature(one) {
+		t.Error("the old secret still signs")
+	}
+	if put, err := c.Renew("two", ""); err != nil || put() {
+		t.Errorf("the same secret from elsewhere is said to be another, with error %v", err)
+	}
+	write(t, file, "three") // where it is not any more
+	now = now.Add(2 * time.Second)
+	if signature(signed()) != signature(two) {
+		t.Error("the file of before is still read")
+	}
+}
