@@ -33,8 +33,14 @@ func begin(t *testing.T, args ...string) *process {
 
 func launch(t *testing.T, name string, args ...string) *process {
 	t.Helper()
+	return launchWith(t, nil, name, args...)
+}
+
+// launchWith is launch with an environment.
+func launchWith(t *testing.T, environ []string, name string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), out: &lockedBuffer{}, done: make(chan error, 1)}
-	p.cmd.Env = []string{"HOME=" + t.TempDir()}
+	p.cmd.Env = append([]string{"HOME=" + t.TempDir()}, environ...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
