@@ -46,7 +46,7 @@ func (a *app) schemaCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&check, "check", "", "check an event in a file (- for standard input) instead; exit code 1 when it is not valid")
+	cmd.Flags().StringVar(&check, "check", "", "check an event in a file (- for standard input) instead; exit code 1 if it is not valid")
 	return cmd
 }
 
