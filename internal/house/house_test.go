@@ -34,6 +34,7 @@ var plan = map[string][]string{
 	"schemas":                              {},
 	"deploy/examples/go/bridge":            {}, // to be copied: they know nothing of the house
 	"deploy/examples/go/consumer":          {},
+	"deploy/notices":                       {},
 }
 
 // pure packages import the standard library alone.
