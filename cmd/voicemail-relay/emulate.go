@@ -22,8 +22,8 @@ func (a *app) emulateCommand() *cobra.Command {
 		Long: `Emulate serves an emulator of SmartAssist's voicemail API on loopback: it checks tokens, leaves voicemails for some sessions after
 realistic lags, and serves their recordings. --script answers every session alike, step by step, such as 'not_yet*2,ready:Hello' or
 '503*3,ready'; the last step repeats.`,
-		Example: `  voicemail-relay emulate --app-id cs-test --secret test --share 0.5 --speed 10
-  voicemail-relay run --smartassist.base_url http://127.0.0.1:8099 --smartassist.app_id cs-test --smartassist.app_secret test`,
+		Example: `  voicemail-relay emulate --share 0.5 --speed 10
+  voicemail-relay emulate --app-id cs-test --secret test --script not_yet*2,ready:Hello`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var steps []smartassisttest.Step

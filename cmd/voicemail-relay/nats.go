@@ -15,6 +15,7 @@ import (
 
 // onJetStream runs what a command does in JetStream, after check has looked at how it was called: wrong usage is told without a server.
 func (a *app) onJetStream(cmd *cobra.Command, check func(settings.Settings) error, do func(context.Context, settings.Settings, jetstream.JetStream) error) error {
+	a.stdout = printable{a.stdout}
 	e, err := a.load(cmd, settings.NeedNATS)
 	if err != nil {
 		return err

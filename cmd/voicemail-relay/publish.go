@@ -36,7 +36,7 @@ func (a *app) publishCommand() *cobra.Command {
 		Long: `Publish announces an ended call on call.ended and waits until its stream has confirmed it. A session that is settled already is not
 asked for again, unless with --again.`,
 		Example: `  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001
-  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001 --field queue=sales --ended-at 2026-11-24T10:00:00Z
+  voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001 --field queue=sales --voicemail true
   voicemail-relay publish st-1a2b 67aa38026e199c8f470e0001 --again`,
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(cmd *cobra.Command, args []string) error {

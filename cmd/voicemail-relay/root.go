@@ -70,13 +70,10 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "voicemail-relay",
 		Short: "Turns ended calls into voicemails, over NATS JetStream and Kore.ai SmartAssist",
-		Long: `Voicemail Relay takes call.ended events from NATS JetStream, asks Kore.ai SmartAssist for the recording and transcript, and
-publishes exactly one verdict per call: voicemail.ready, voicemail.absent or voicemail.failed.
-
-Every setting of 'voicemail-relay config' can be given in a YAML file (--config), as a RELAY_… variable or as a --flag.`,
-		Example: `  voicemail-relay demo                 see it work, offline
-  voicemail-relay config init > relay.yaml
-  voicemail-relay run --config relay.yaml`,
+		Long: `Voicemail Relay takes call.ended from NATS JetStream, asks Kore.ai SmartAssist for the voicemail, and
+publishes one verdict per call: voicemail.ready, voicemail.absent or voicemail.failed.`,
+		Example: `  voicemail-relay demo   see it work, offline
+  voicemail-relay config init relay.yaml && voicemail-relay run --config relay.yaml`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -98,10 +95,11 @@ Every setting of 'voicemail-relay config' can be given in a YAML file (--config)
 			f.NoOptDefVal = "true"
 		}
 	}
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(a.stdout, cmd) })
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.setupCommand(), a.publishCommand(), a.watchCommand(), a.emulateCommand(),
-		a.configCommand(), a.schemaCommand(), a.simulateCommand(), a.failedCommand(), a.explainCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand())
+		a.configCommand(), a.schemaCommand(), a.simulateCommand(), a.failedCommand(), a.explainCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), a.manCommand())
 	strict(root)
 	return root
 }
@@ -113,6 +111,7 @@ func strict(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "help":
+			c.Short, c.Long, c.Example = "Tell more about a command", "", "  voicemail-relay help failed replay"
 			c.Args = func(_ *cobra.Command, args []string) error {
 				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
 					return usagef("unknown command %q; voicemail-relay --help lists them", strings.Join(args, " "))
@@ -123,8 +122,11 @@ func strict(root *cobra.Command) {
 			var shells []string
 			for _, s := range c.Commands() {
 				s.Args = noArgs
+				s.Example, s.Long = "  "+completionExamples[s.Name()], s.Short+". A new shell then completes commands, flags and settings."
 				shells = append(shells, s.Name())
 			}
+			c.Example = "  voicemail-relay completion bash --help"
+			c.Long = "Completion prints a script that has a shell complete commands, flags and settings."
 			c.Args = func(_ *cobra.Command, args []string) error {
 				if len(args) > 0 {
 					return usagef("unknown shell %q; known are %s", args[0], strings.Join(shells, ", "))
@@ -134,6 +136,14 @@ func strict(root *cobra.Command) {
 			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+}
+
+// completionExamples say where each shell looks for such scripts.
+var completionExamples = map[string]string{
+	"bash":       "voicemail-relay completion bash > /etc/bash_completion.d/voicemail-relay",
+	"zsh":        "voicemail-relay completion zsh > /usr/local/share/zsh/site-functions/_voicemail-relay",
+	"fish":       "voicemail-relay completion fish > ~/.config/fish/completions/voicemail-relay.fish",
+	"powershell": "voicemail-relay completion powershell >> $PROFILE",
 }
 
 // load reads the settings from file, environment and flags.

@@ -38,10 +38,7 @@ func (a *app) simulateCommand() *cobra.Command {
 		Long: `Simulate plays calls against the planner and the purse that run uses, in virtual time, and beside them the policies that are usual
 elsewhere. It answers whether smartassist.rate_limit will do, and prints for each policy: requests per call and per voicemail, the delay from
 the voicemail being there to its event, voicemails missed, and how long the line of calls without budget became. Nothing is asked of anybody.
-
---calls is so many an hour, or stretches of a day such as '8h@20,3h@3000,13h@100'. --calls-file has one time a line (RFC 3339, or seconds
-since the beginning), --lags-file measured lags from hang-up to the whole voicemail, in seconds. The settings smartassist.rate_limit and wait.*
-count as they do for run.`,
+The settings smartassist.rate_limit and wait.* count as they do for run.`,
 		Example: `  voicemail-relay simulate --calls 1200
   voicemail-relay simulate --calls 8h@20,3h@3000,13h@100 --share 0.15 --smartassist.rate_limit 120
   voicemail-relay simulate --calls-file yesterday.txt --others 20 --json`,
@@ -55,14 +52,14 @@ count as they do for run.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.calls, "calls", "600", "calls an hour for a day, or stretches such as 8h@20,3h@3000")
-	f.StringVar(&s.callsFile, "calls-file", "", "file with the time at which each call ended, one a line")
+	f.StringVar(&s.calls, "calls", "600", "calls an hour for a day, or stretches: 8h@20,3h@3000")
+	f.StringVar(&s.callsFile, "calls-file", "", "file of times at which calls ended, RFC 3339 or seconds, one a line")
 	f.Float64Var(&s.share, "share", 0.15, "part of the calls that leave a voicemail")
 	f.DurationVar(&s.media, "media", 25*time.Second, "median lag from hang-up to the recording")
 	f.Float64Var(&s.sigma, "media-sigma", 0.7, "sigma of its logarithm")
 	f.DurationVar(&s.text, "text", 12*time.Second, "median lag from the recording to its text")
 	f.Float64Var(&s.textSigma, "text-sigma", 0.5, "sigma of its logarithm")
-	f.StringVar(&s.lagsFile, "lags-file", "", "file with measured lags from hang-up to the whole voicemail, in seconds, one a line")
+	f.StringVar(&s.lagsFile, "lags-file", "", "file of lags from hang-up to the voicemail, in seconds, one a line")
 	f.Float64Var(&s.others, "others", 0, "requests a minute that other programs spend of the budget")
 	f.StringVar(&s.account, "account", "", "name of the account, where several are set")
 	f.Uint64Var(&s.seed, "seed", 1, "of the dice: the same day again")
@@ -189,7 +186,7 @@ func (s simulating) arrivals() ([]time.Duration, error) {
 // times reads a file of times, one a line: seconds, or, where base is one, RFC 3339 too. They are told since the first of them, or since
 // nothing where base is zero, and in their order.
 func times(name, flag string, base time.Time) ([]time.Duration, error) {
-	b, err := os.ReadFile(name)
+	b, err := os.ReadFile(name) // #nosec G304 -- whoever calls the program names it
 	if err != nil {
 		return nil, usagef("%s: %w", flag, err)
 	}

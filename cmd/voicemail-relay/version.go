@@ -30,11 +30,16 @@ func version() string {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, sbom bool
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: noArgs,
-		Example: "  voicemail-relay version --json",
+		Use: "version", Short: "Print the version, or the bill of materials", Args: noArgs,
+		Example: `  voicemail-relay version --json
+  voicemail-relay version --sbom > voicemail-relay.cdx.json`,
 		RunE: func(*cobra.Command, []string) error {
+			if sbom {
+				info, _ := debug.ReadBuildInfo() // nil if there is none
+				return writeSBOM(a.stdout, info, version())
+			}
 			v := map[string]string{"version": version(), "go": runtime.Version(), "nats.go": nats.Version, "nats-server": server.VERSION}
 			if asJSON {
 				out, _ := json.Marshal(v)
@@ -46,5 +51,6 @@ func (a *app) versionCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&sbom, "sbom", false, "print which modules it is built from, in CycloneDX 1.6")
 	return cmd
 }

@@ -53,6 +53,7 @@ prints whole events, one a line.`,
 }
 
 func (a *app) watch(ctx context.Context, s settings.Settings, w watching) error {
+	a.stdout = printable{a.stdout}
 	nc, err := connect(ctx, s, "watch")
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func told(ctx context.Context, js jetstream.JetStream, n int) error {
 		if err != nil {
 			return false, err
 		}
-		return s.CachedInfo().State.Msgs >= uint64(n), nil
+		return s.CachedInfo().State.Msgs >= uint64(n), nil // #nosec G115 -- never under 0
 	})
 }
 

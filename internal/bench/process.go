@@ -34,7 +34,7 @@ func start(ctx context.Context, dir string, argv []string, env ...string) (*proc
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), ended: make(chan error, 1), gone: make(chan struct{}), log: log, news: make(chan struct{}, 1)}
+	p := &process{cmd: exec.CommandContext(ctx, argv[0], argv[1:]...), ended: make(chan error, 1), gone: make(chan struct{}), log: log, news: make(chan struct{}, 1)} // #nosec G204 -- the builds that bench was told to measure
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, append(clean(os.Environ()), env...), log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

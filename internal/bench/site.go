@@ -75,7 +75,7 @@ func open(ctx context.Context, p Programs, up upstreamRole) (s *site, err error)
 	if err = s.clear(ctx); err != nil {
 		return s, err
 	}
-	setup := exec.CommandContext(ctx, p.Self, append([]string{"setup", "--nats.url", s.url, "--smartassist.app_id", appID}, named()...)...)
+	setup := exec.CommandContext(ctx, p.Self, append([]string{"setup", "--nats.url", s.url, "--smartassist.app_id", appID}, named()...)...) // #nosec G204 -- this program itself
 	setup.Env = clean(os.Environ())
 	if out, err := setup.CombinedOutput(); err != nil {
 		return s, fmt.Errorf("bench: setup: %w: %s", err, out)

@@ -139,7 +139,7 @@ func (t *teller) draw(q pot, batch int, now time.Time) {
 	}
 	every := float64(batch) * float64(time.Second) / (t.p.pace.rate * q.Pace)
 	longest := min(every/4, float64(time.Second)) / float64(1+t.losses)
-	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(mrand.Float64()*longest))
+	t.drawn, t.rest = t.revision, now.Add(q.wait(t.p.pace)+time.Duration(mrand.Float64()*longest)) // #nosec G404 -- jitter
 }
 
 // round does what is wanted, and returns how long to wait if nothing else is.
@@ -206,7 +206,7 @@ func (t *teller) round(ctx context.Context) (wait time.Duration, err error) {
 		}
 		t.known, t.beaten, t.losses = false, now, t.losses+1
 		select {
-		case <-time.After(time.Duration(mrand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // not all at once again
+		case <-time.After(time.Duration(mrand.Int64N(int64(tries+1) * int64(2*time.Millisecond)))): // #nosec G404 -- jitter: not all at once again
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}

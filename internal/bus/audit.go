@@ -53,7 +53,7 @@ func (b *Bus) counted(stream string) int {
 	if stream != b.cfg.workStream() {
 		return 0
 	}
-	return int(b.stood.Swap(0))
+	return int(b.stood.Swap(0)) // #nosec G115 -- a number of messages
 }
 
 // A removal is messages that somebody took out of a stream.

@@ -20,7 +20,7 @@ func (b *Bus) keep(ctx, work context.Context, h Handler, begin func(func())) {
 			b.watch(ctx)
 			b.sweep(ctx, work, h, begin)
 		}
-		jitter := time.Duration(rand.Int64N(int64(keepEvery / 6))) // replicas that started together
+		jitter := time.Duration(rand.Int64N(int64(keepEvery / 6))) // #nosec G404 -- jitter, for replicas that started together
 		if sleep(ctx, keepEvery+jitter) != nil {
 			return
 		}

@@ -37,6 +37,7 @@ func (b *Bus) orphans(ctx context.Context) (names []string) {
 		return nil // looked at again in a minute
 	}
 	for info := range s.ListConsumers(ctx).Info() {
+		// #nosec G115 -- NumAckPending is never under 0
 		if strings.HasPrefix(info.Name, b.cfg.lineConsumers()) && !ours[info.Name] && info.NumPending+uint64(info.NumAckPending) > 0 && info.NumWaiting == 0 {
 			names = append(names, info.Name)
 		}

@@ -35,7 +35,7 @@ func (f *Forecast) Run(ctx context.Context, r Record) {
 	}
 	for {
 		f.exchange(ctx, r)
-		t := time.NewTimer(tellEvery + time.Duration(rand.Int64N(int64(tellEvery/10))))
+		t := time.NewTimer(tellEvery + time.Duration(rand.Int64N(int64(tellEvery/10)))) // #nosec G404 -- jitter
 		select {
 		case <-t.C:
 		case <-ctx.Done():

@@ -35,6 +35,9 @@ var plan = map[string][]string{
 	"internal/smartassist/smartassisttest": {},
 	"internal/house":                       {},
 	"schemas":                              {},
+	"deploy/examples/go/bridge":            {}, // to be copied: they know nothing of the house
+	"deploy/examples/go/consumer":          {},
+	"deploy/notices":                       {},
 }
 
 // pure packages import the standard library alone.

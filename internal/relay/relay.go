@@ -48,7 +48,7 @@ func (r Record) JSON() []byte {
 	w.time("at", r.At)
 	w.int("requests", r.Requests)
 	w.int("attempts", r.Attempts)
-	w.int("seq", int(r.Sequence)) // no stream gets beyond
+	w.int("seq", int(r.Sequence)) // #nosec G115 -- no stream gets beyond
 	if !r.FirstSeen.IsZero() {
 		w.time("firstSeen", r.FirstSeen)
 	}
