@@ -52,6 +52,17 @@ func (p *process) hup(line string) {
 	})
 }
 
+// awaitReload waits until the metrics say so of the last reload, which they do just behind the log.
+func awaitReload(t *testing.T, base, what string, good func(successful, at string) bool) {
+	t.Helper()
+	eventually(t, 10*time.Second, what, func(context.Context) error {
+		if ok, at := reloaded(t, base); !good(ok, at) {
+			return fmt.Errorf("the last reload is successful %s, at %s", ok, at)
+		}
+		return nil
+	})
+}
+
 // reloaded reads the metrics of the last reload.
 func reloaded(t *testing.T, base string) (successful, at string) {
 	t.Helper()
@@ -163,10 +174,8 @@ func TestReloadIsRefusedLoudly(t *testing.T) {
 	relay := begin(t, append(args, "--config", c.name)...)
 	base := httpAddr(t, relay)
 	awaitReady(t, base)
-	ok, start := reloaded(t, base)
-	if ok != "1" || start == "" || start == "0" {
-		t.Errorf("at the start the last reload is successful %s, at %s, want 1 and a time", ok, start)
-	}
+	start := ""
+	awaitReload(t, base, "at the start", func(ok, at string) bool { start = at; return ok == "1" && at != "" && at != "0" })
 	rows := []struct {
 		name  string
 		lines []string
@@ -188,9 +197,7 @@ func TestReloadIsRefusedLoudly(t *testing.T) {
 				t.Errorf("%s: the log says %s, want %q in it", row.name, last, want)
 			}
 		}
-		if ok, at := reloaded(t, base); ok != "0" || at != start {
-			t.Errorf("%s: the last reload is successful %s, at %s, want 0 and %s", row.name, ok, at, start)
-		}
+		awaitReload(t, base, row.name, func(ok, at string) bool { return ok == "0" && at == start })
 		session := fmt.Sprintf("s%d", i)
 		s.call(session) // with the old secret, at the old server
 		relay.find(`"settled","bot":"st-1","session":"` + session + `"`)
@@ -201,9 +208,7 @@ func TestReloadIsRefusedLoudly(t *testing.T) {
 	relay.hup("settings are not reloaded")
 	c.write(good)
 	relay.hup("settings reloaded")
-	if ok, at := reloaded(t, base); ok != "1" || at == start {
-		t.Errorf("mended, the last reload is successful %s, at %s, want 1 and another time than at the start", ok, at)
-	}
+	awaitReload(t, base, "mended", func(ok, at string) bool { return ok == "1" && at != start })
 	private(t, "the log", relay.out.String())
 	if strings.Contains(relay.out.String(), `"level":"debug"`) {
 		t.Error("the level of settings that were refused is in effect")
