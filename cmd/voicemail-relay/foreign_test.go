@@ -42,7 +42,7 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			dir := t.TempDir()
 			bubble(t, func(t *testing.T) {
-				w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+				w := newWorld(t, dir)
 				w.startServer()
 				defer func() { w.nc.Close(); w.stopServer() }()
 				ctx := context.Background()
@@ -93,7 +93,7 @@ func TestStreamsOfOthersAreBoundAndNeverChanged(t *testing.T) {
 func TestDeploymentsLeaveEachOthersStreamAlone(t *testing.T) {
 	dir := t.TempDir()
 	bubble(t, func(t *testing.T) {
-		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w := newWorld(t, dir)
 		w.startServer()
 		defer func() { w.nc.Close(); w.stopServer() }()
 		ctx := context.Background()
@@ -147,7 +147,7 @@ func TestDeploymentsLeaveEachOthersStreamAlone(t *testing.T) {
 func TestDurableSkipsCallsOlderThanTheLedger(t *testing.T) {
 	dir := t.TempDir()
 	bubble(t, func(t *testing.T) {
-		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+		w := newWorld(t, dir)
 		w.startServer()
 		defer func() { w.nc.Close(); w.stopServer() }()
 		ctx := context.Background()

@@ -85,6 +85,12 @@ const (
 	testSecret = "canary-secret-9f8e7d"
 )
 
+// newWorld is a world before anything runs in it; its server keeps what it stores in dir.
+func newWorld(t *testing.T, dir string) *world {
+	return &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{},
+		launch: func() (backend, error) { return natsd.Start(natsd.Config{StoreDir: dir, MaxStore: 64 << 20}) }}
+}
+
 // inWorld runs a test in a world of its own. flags are settings as path=value, one that begins with accounts: is YAML; the account is
 // unlimited unless they say otherwise.
 func inWorld(t *testing.T, flags []string, test func(*world)) {
@@ -101,8 +107,7 @@ func inEmptyWorld(t *testing.T, flags []string, test func(*world), furnish ...fu
 	t.Helper()
 	dir := t.TempDir()
 	bubble(t, func(t *testing.T) {
-		w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
-		w.launch = func() (backend, error) { return natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20}) }
+		w := newWorld(t, dir)
 		for _, f := range furnish {
 			f(w)
 		}
