@@ -408,7 +408,12 @@ func TestEveryPermissionOfTheOthersIsUsed(t *testing.T) {
 		w.start()
 		w.by("publisher", func() { w.session("s1"); w.session("s2") })
 		w.await(2, time.Minute)
+		w.by("publisher", func() { w.session("s3") })
+		pass(time.Second)
 		w.by("operator", func() {
+			if out, err := w.explain("s3", false); err != nil || !strings.Contains(out, "waits") {
+				t.Errorf("s3 does not wait: %v\n%s", err, out)
+			}
 			w.view()
 			if _, err := w.js.CreateConsumer(ctx, "VOICEMAILS", jetstream.ConsumerConfig{Durable: "subscriber", FilterSubject: "voicemail.ready"}); err != nil {
 				t.Fatal(err)
@@ -422,9 +427,6 @@ func TestEveryPermissionOfTheOthersIsUsed(t *testing.T) {
 			}
 			r.Stop()
 			w.replays(replaying{picking: picking{all: true}}, "replayed 1 letter\n")
-			if _, err := w.explain("s2", false); err != nil {
-				t.Error(err)
-			}
 			if _, _, err := w.purge(purging{picking: picking{all: true}, yes: true}); err != nil {
 				t.Error(err)
 			}
