@@ -10,7 +10,7 @@ func diskOf(dir string) (free, total uint64, err error) {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, err
 	}
-	block := uint64(st.Bsize) // its type differs by system
+	block := uint64(st.Bsize) // #nosec G115 -- over 0; its type differs by system
 	return uint64(st.Bavail) * block, st.Blocks * block, nil
 }
 

@@ -104,6 +104,7 @@ func (e *examiner) spans() {
 		switch c, s := verdicts.Config, verdicts.State; {
 		case c.Duplicates < keep:
 			e.tell(checkup.Failure(check, name, fmt.Sprintf("it folds repeats for %s alone: a verdict may be told twice within ledger.keep (%s)", spoken(c.Duplicates), spoken(keep)), hint))
+		// #nosec G115 -- MaxBytes is over 0
 		case c.MaxBytes > 0 && s.Msgs > 0 && s.FirstSeq > 1 && s.Bytes+s.Bytes/s.Msgs > uint64(c.MaxBytes) && time.Since(s.FirstTime) < keep:
 			e.tell(checkup.Warning(check, name, fmt.Sprintf("max_bytes pushes verdicts out after %s, sooner than ledger.keep (%s)", spoken(time.Since(s.FirstTime).Round(time.Second)), spoken(keep)), "raise its max_bytes (nats stream edit), or lower ledger.keep"))
 		}

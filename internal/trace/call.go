@@ -18,7 +18,7 @@ func (t *Tracer) Handle(ctx context.Context, d relay.Delivery, destination, id s
 	ctx, span := t.tracer.Start(ctx, "process "+destination, trace.WithSpanKind(trace.SpanKindConsumer))
 	if span.IsRecording() {
 		span.SetAttributes(messaging("process", "process", destination)...)
-		span.SetAttributes(attribute.String("messaging.message.id", id), attribute.Int64("voicemail_relay.deliveries", int64(d.Deliveries)))
+		span.SetAttributes(attribute.String("messaging.message.id", id), attribute.Int64("voicemail_relay.deliveries", int64(d.Deliveries))) // #nosec G115 -- a number of deliveries
 		span.SetAttributes(ids(d.Call)...)
 	}
 	return ctx, t.context(ctx), func(err error) {
