@@ -1,12 +1,17 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"voicemail-relay/internal/settings"
 )
 
 // TestReadmeCommands runs what the README shows, block by block, in one shell; ports alone are replaced by free ones.
@@ -49,4 +54,79 @@ func TestReadmeCommands(t *testing.T) {
 			t.Errorf("the README's commands do not print %q:\n%s", want, out)
 		}
 	}
+}
+
+// TestReadmeIsTrue holds what the README shows and TestReadmeCommands does not run: commands and flags of ours, settings, paths, and commands of
+// others, which have to stand where CI runs or checks them. (deploy/check renders what is shown for helm install.)
+func TestReadmeIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(text)
+	commands := 0
+	for _, m := range regexp.MustCompile("(?s)\n```[a-z]*\n(.*?)\n```|`([^`\n]+)`").FindAllStringSubmatch(readme, -1) {
+		code := strings.ReplaceAll(strings.ReplaceAll(m[1]+m[2], "\\\n", " "), "=false", " false")
+		for line := range strings.Lines(code) {
+			if strings.HasPrefix(line, "voicemail-relay ") {
+				commands += checkCommands(t, "the README", line, (&app{}).root())
+			}
+		}
+	}
+	if commands < 20 {
+		t.Errorf("%d commands in the README: they are not found any more", commands)
+	}
+	shown := 0
+	for _, m := range regexp.MustCompile("`((?:nats|calls|smartassist|wait|retry|ledger|verdicts|http|log)\\.[a-z_.]+)`").FindAllStringSubmatch(readme, -1) {
+		shown++
+		if !slices.ContainsFunc(settings.Paths(), func(p settings.Path) bool { return p.Name == m[1] || m[1] == "wait.max:" }) {
+			t.Errorf("%s is no setting", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?:deploy|internal|cmd|\.ci)/[A-Za-z0-9_./-]*[A-Za-z0-9_]`).FindAllString(readme, -1) {
+		shown++
+		if _, err := os.Stat("../../" + m); err != nil {
+			t.Errorf("%s is not there", m)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\]\(#([a-z-]+)\)`).FindAllStringSubmatch(readme, -1) {
+		shown++
+		if !regexp.MustCompile("(?mi)^## " + strings.ReplaceAll(m[1], "-", "[ -]") + "$").MatchString(readme) {
+			t.Errorf("there is no heading for #%s", m[1])
+		}
+	}
+	held := heldCommands(t)
+	for _, block := range regexp.MustCompile("(?s)\n```[a-z]*\n(.*?)\n```").FindAllStringSubmatch(readme, -1) {
+		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n ", "")) {
+			if line = strings.TrimSpace(line); regexp.MustCompile(`^(docker|helm lint|buildah|goreleaser|nats-server|deploy/|apt-get|\./debian) `).MatchString(line) {
+				shown++
+				if !strings.Contains(held, line) {
+					t.Errorf("%q stands in no script or test", line)
+				}
+			}
+		}
+	}
+	if shown < 40 {
+		t.Errorf("%d settings, paths, links and commands found in the README, want more", shown)
+	}
+}
+
+// heldCommands is every script of CI, every test, and what files of deploy say of themselves.
+func heldCommands(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, dir := range []string{"../../.ci", "../../deploy", "."} {
+		err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(name, ".patch") || filepath.Base(name) == "readme_test.go" {
+				return err
+			}
+			b, err := os.ReadFile(name)
+			all.Write(b)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(all.String(), `"$tools/`, ""), `helm" `, "helm ")
 }

@@ -87,8 +87,9 @@ const (
 
 // newWorld is a world before anything runs in it; its server keeps what it stores in dir.
 func newWorld(t *testing.T, dir string) *world {
-	return &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{},
-		launch: func() (backend, error) { return natsd.Start(natsd.Config{StoreDir: dir, MaxStore: 64 << 20}) }}
+	w := &world{t: t, dir: dir, began: time.Now(), log: &lockedBuffer{}}
+	w.launch = func() (backend, error) { return natsd.Start(natsd.Config{StoreDir: w.dir, MaxStore: 64 << 20}) } // killed, it goes on with another dir
+	return w
 }
 
 // inWorld runs a test in a world of its own. flags are settings as path=value, one that begins with accounts: is YAML; the account is

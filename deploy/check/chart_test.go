@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -197,4 +198,36 @@ func glob(t *testing.T, pattern string) []string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// TestReadmesInstall renders the chart with the flags that the README shows, and looks for the secret that it has made before.
+func TestReadmesInstall(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(readme), "\\\n", " ")
+	install := regexp.MustCompile(`(?m)^helm install voicemail-relay deploy/helm/voicemail-relay (.*)$`).FindStringSubmatch(text)
+	secret := regexp.MustCompile(`(?m)^kubectl create secret generic (\S+) --from-file=(\S+)=FILE$`).FindStringSubmatch(text)
+	if install == nil || secret == nil {
+		t.Fatal("the README shows no helm install with a secret made before")
+	}
+	objects := render(t, chart+"/values.yaml", strings.Fields(install[1])...)
+	for _, o := range objects {
+		decode(t, o)
+	}
+	d := one[appsv1.Deployment](t, objects)
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		if v.Secret != nil && v.Secret.SecretName == secret[1] {
+			return
+		}
+		if v.Projected != nil {
+			for _, s := range v.Projected.Sources {
+				if s.Secret != nil && s.Secret.Name == secret[1] {
+					return
+				}
+			}
+		}
+	}
+	t.Errorf("the pod mounts no secret %s: %+v", secret[1], d.Spec.Template.Spec.Volumes)
 }
