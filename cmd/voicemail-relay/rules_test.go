@@ -21,8 +21,6 @@ type rule struct {
 	Labels, Annotations map[string]string
 }
 
-func (r rule) name() string { return r.Record + r.Alert }
-
 func readYAML(t *testing.T, file string, into any) {
 	t.Helper()
 	b, err := os.ReadFile(file)

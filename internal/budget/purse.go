@@ -51,8 +51,9 @@ type Purse struct {
 	pot      pot       // as it was
 	at       time.Time // then
 	granted  hoard     // of a shared record
-	seats    int       // free; below zero for a moment, where who rested has none to come back to
-	resting  int       // who let their seats go for a while
+	seats    int       // free
+	resting  int       // calls that have let their seats go for a while and have none yet
+	lacking  int       // calls that have come back to none, and will give one back
 	own      int       // of these, free ones of its own
 	borrowed int       // taken, of those for all
 	served   bool      // it has answered, in this process's time
@@ -112,7 +113,7 @@ func (p *Purse) Acquire() (ok, probe bool, w Wait) {
 		return false, false, w
 	}
 	p.queue.line = true
-	if p.seats <= 0 {
+	if p.seats == 0 {
 		return false, false, Wait{Changed: p.wake.wait()}
 	}
 	if ok, changed := p.sit(); !ok {
@@ -146,6 +147,10 @@ func (p *Purse) sit() (ok bool, changed <-chan struct{}) {
 
 // rise gives a seat back: first those for all.
 func (p *Purse) rise() {
+	if p.lacking > 0 { // somebody will give one back that he has not: this one is his
+		p.lacking--
+		return
+	}
 	p.seats++
 	if p.borrowed > 0 {
 		p.borrowed--
@@ -201,7 +206,7 @@ func (p *Purse) TryTake() bool {
 
 func (p *Purse) tryTake() bool {
 	p.reopen(p.cfg.Now())
-	if p.cfg.Limit > 0 || p.state != Open || p.seats <= 0 {
+	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {
 		return false
 	}
 	if ok, _ := p.sit(); !ok {

@@ -19,13 +19,14 @@ const leftFor = 10 * time.Millisecond
 
 // A queue is who waits for a seat that a request of the same account is about to leave, in their order. It is guarded by its owner's mutex.
 type queue struct {
-	waiting []chan bool // told once: whether it has a seat now
-	line    bool        // the line waits for a seat, too
-	owed    int         // free seats that are left to it
-	left    time.Time   // when the latest was
-	passed  int         // seats that were handed on since the line got one
-	tired   time.Time   // when somebody last waited in vain: seats become free too slowly for others to wait, for a while
-	kept    bool        // a seat for all was handed on last time, though other accounts waited for one
+	returning []chan bool // of those who rested, before all others; told once: whether it has a seat now
+	waiting   []chan bool // of fresh calls, in the same way
+	line      bool        // the line waits for a seat, too
+	owed      int         // free seats that are left to it
+	left      time.Time   // when the latest was
+	passed    int         // seats that were handed on since the line got one
+	tired     time.Time   // when somebody last waited in vain: seats become free too slowly for others to wait, for a while
+	kept      bool        // a seat for all was handed on last time, though other accounts waited for one
 }
 
 // Take takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget. Where
@@ -52,7 +53,7 @@ func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 	defer p.mu.Unlock()
 	owed := p.owed()
 	idle := p.seats == p.cfg.Seats && owed == 0 // nobody will hand a seat on
-	if (len(p.queue.waiting) == 0 && p.seats > owed || idle) && p.tryTake() {
+	if (p.queue.empty() && p.seats > owed || idle) && p.tryTake() {
 		return true, nil
 	}
 	// Seats of others are not waited for: they tell the line alone when they become free.
@@ -68,6 +69,10 @@ func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 func (p *Purse) leave(seat chan bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if i := slices.Index(p.queue.returning, seat); i >= 0 {
+		p.queue.returning = slices.Delete(p.queue.returning, i, i+1)
+		return false
+	}
 	if i := slices.Index(p.queue.waiting, seat); i >= 0 {
 		p.queue.waiting = slices.Delete(p.queue.waiting, i, i+1)
 		p.queue.tired = p.cfg.Now()
@@ -76,8 +81,8 @@ func (p *Purse) leave(seat chan bool) bool {
 	return <-seat // told already
 }
 
-// rest lets a seat go for a while and takes one again, before all who wait; it says whether a request may be made in it. Its holder has a seat
-// afterwards in any case, so that it gives back what it took.
+// rest lets a seat go for a while and takes one again, before all who have made no request yet; it says whether a request may be made in it. Its
+// holder gives a seat back afterwards in any case.
 func (p *Purse) rest(ctx context.Context, d time.Duration) bool {
 	lent := p.lend()
 	t := time.NewTimer(d)
@@ -91,36 +96,27 @@ func (p *Purse) rest(ctx context.Context, d time.Duration) bool {
 	if !lent {
 		return slept
 	}
-	seat := p.reseat(slept)
+	seated, seat := p.reseat(slept)
 	if seat == nil {
-		return slept
+		return seated
 	}
 	t.Reset(patience)
 	select {
-	case ok := <-seat:
-		if ok {
-			return true
-		}
+	case seated = <-seat:
 	case <-t.C:
-		if p.leave(seat) {
-			return true
-		}
+		seated = p.leave(seat)
 	case <-ctx.Done():
-		if p.leave(seat) {
-			return true
-		}
+		seated = p.leave(seat)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.force()
-	return false
+	return p.rested(seated)
 }
 
-// lend lets the seat go. Where there is a limit seats are not what is short.
+// lend lets the seat go. Where there is a limit seats are not what is short; and as many calls may rest as there are seats, or an API in trouble would
+// have a whole line in hand.
 func (p *Purse) lend() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cfg.Limit > 0 || p.state != Open {
+	if p.cfg.Limit > 0 || p.state != Open || p.resting >= p.cfg.Seats {
 		return false
 	}
 	p.resting++
@@ -130,28 +126,32 @@ func (p *Purse) lend() bool {
 	return true
 }
 
-// reseat takes a seat again, if there is one or none is wanted; otherwise it returns where it will be told.
-func (p *Purse) reseat(wanted bool) chan bool {
+// reseat takes a seat again, if there is one and one is wanted; otherwise it may return where it will be told.
+func (p *Purse) reseat(wanted bool) (seated bool, seat chan bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case wanted && p.tryTake():
+		p.resting--
+		return true, nil
+	case !wanted || p.state != Open: // no request will be made
+		p.resting--
+		p.lacking++
+		return false, nil
+	}
+	seat = make(chan bool, 1)
+	p.queue.returning = append(p.queue.returning, seat)
+	return false, seat
+}
+
+func (p *Purse) rested(seated bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.resting--
-	switch {
-	case wanted && p.tryTake():
-		return nil
-	case !wanted || p.state != Open: // no request will be made
-		p.force()
-		return nil
+	if !seated {
+		p.lacking++
 	}
-	seat := make(chan bool, 1)
-	p.queue.waiting = slices.Insert(p.queue.waiting, 0, seat)
-	return seat
-}
-
-// force takes a seat that may not be there, to be given back.
-func (p *Purse) force() {
-	p.seats--
-	p.borrowed++
-	p.cfg.Shared.force()
+	return seated
 }
 
 // Resting is how many calls are in hand without a seat: they wait before they ask again.
@@ -171,7 +171,7 @@ func (p *Purse) owed() int {
 
 // handOn gives free seats to who waits, but for those that it is the line's turn to take.
 func (p *Purse) handOn() {
-	for len(p.queue.waiting) > 0 && p.state == Open && p.seats > p.owed() {
+	for !p.queue.empty() && p.state == Open && p.seats > p.owed() {
 		if p.queue.line {
 			if p.queue.passed++; p.queue.passed >= shareOfLine {
 				p.queue.passed, p.queue.left = 0, p.cfg.Now()
@@ -187,15 +187,25 @@ func (p *Purse) handOn() {
 		if !p.tryTake() {
 			return
 		}
-		p.queue.waiting[0] <- true
-		p.queue.waiting = p.queue.waiting[1:]
+		p.queue.next() <- true
 	}
+}
+
+func (q *queue) empty() bool { return len(q.returning)+len(q.waiting) == 0 }
+
+// next takes out whose turn it is.
+func (q *queue) next() (seat chan bool) {
+	from := &q.returning
+	if len(*from) == 0 {
+		from = &q.waiting
+	}
+	seat, *from = (*from)[0], (*from)[1:]
+	return seat
 }
 
 // disperse sends away who waits: the account is closed.
 func (p *Purse) disperse() {
-	for _, seat := range p.queue.waiting {
-		seat <- false
+	for !p.queue.empty() {
+		p.queue.next() <- false
 	}
-	p.queue.waiting = nil
 }

@@ -217,8 +217,8 @@ func TestSeatsServeOthersWhileTheirCallsRest(t *testing.T) {
 		behind := take(t.Context(), p)
 		<-time.After(100 * time.Millisecond)
 		synctest.Wait()
-		if a, b := told(rested), told(behind); a != "waits" || b != "waits" || p.Resting() != 0 {
-			t.Fatalf("when its time has come, and nobody left: %s, and another one %s, %d resting, want that both wait", a, b, p.Resting())
+		if a, b := told(rested), told(behind); a != "waits" || b != "waits" || p.Resting() != 1 {
+			t.Fatalf("when its time has come, and nobody left: %s, and another one %s, %d resting, want that both wait, and 1", a, b, p.Resting())
 		}
 		p.Give()
 		synctest.Wait()
@@ -290,5 +290,57 @@ func TestLimitedAccountsKeepTheirSeats(t *testing.T) {
 			t.Errorf("%d seats in use and %d resting, want 1 and none", s.InFlight, p.Resting())
 		}
 		<-time.After(time.Second)
+	})
+}
+
+// Behind an API that is in trouble with every call a line does not take ever more calls in hand, and another account does not feel it.
+func TestNoMoreRestThanThereAreSeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := NewSeats(8)
+		purse := func() *Purse {
+			p, err := New(Config{Seats: 8, Shared: shared, Queue: 1, ProbeFirst: time.Second, ProbeMax: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		bad, good := purse(), purse()
+		most, inHand := 0, 0
+		done := make(chan bool, 1000)
+		for range 1000 {
+			if ok, _, _ := bad.Acquire(); ok {
+				inHand++
+				go func() { // ends within some seconds
+					bad.Again(t.Context(), 200*time.Millisecond)
+					<-time.After(50 * time.Millisecond) // it settles
+					bad.Release(false)
+					done <- true
+				}()
+				synctest.Wait()
+			} else {
+				<-time.After(time.Millisecond)
+			}
+			for len(done) > 0 {
+				<-done
+				inHand--
+			}
+			most = max(most, inHand)
+		}
+		if most > 16 {
+			t.Errorf("%d calls in hand of 8 seats, want 16 at most", most)
+		}
+		bad.Refused(false)
+		<-time.After(300 * time.Millisecond)
+		synctest.Wait()
+		got := 0
+		for range 8 {
+			if ok, _, _ := good.Acquire(); ok {
+				got++
+			}
+		}
+		if s := bad.Snapshot(); got != 8 || s.InFlight != 0 {
+			t.Errorf("another account gets %d of 8 seats, and %d stay with the one in trouble, want all and none", got, s.InFlight)
+		}
+		<-time.After(3 * time.Second)
 	})
 }

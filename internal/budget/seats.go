@@ -16,19 +16,12 @@ func NewSeats(n int) *Seats { return &Seats{free: n} }
 func (s *Seats) take(n int) (int, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n = min(n, max(s.free, 0))
+	n = min(n, s.free)
 	if n == 0 {
 		return 0, s.wake.wait()
 	}
 	s.free -= n
 	return n, nil
-}
-
-// force takes one that may not be there: its holder makes no request with it.
-func (s *Seats) force() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.free--
 }
 
 // wanted says that somebody waits for one.

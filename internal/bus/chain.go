@@ -248,7 +248,7 @@ func (b *Bus) ofLeader(ctx context.Context, stream string, which map[string]any)
 	if err != nil {
 		return nil, err
 	}
-	m, err := b.mailboxes.request(ctx, &nats.Msg{Subject: "$JS.API.STREAM.MSG.GET." + stream, Data: req})
+	m, err := b.mailboxes.request(ctx, &nats.Msg{Subject: "$JS.API.STREAM.MSG.GET." + stream, Data: req}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -16,36 +16,49 @@ import (
 // answerWithin is how long an answer of the server is waited for: what the client's jetstream package gives one, too.
 const answerWithin = 5 * time.Second
 
+// mostMailboxes are subscriptions, of which a server may grant few; and more answers are seldom waited for at once.
+const mostMailboxes = 64
+
 // Mailboxes take the answers to what is asked of the server, for one who waits at a time each. The client's own requests share one subscription:
-// each of their answers goes through one more goroutine, a map, and a channel of its own. As many mailboxes are kept as ever waited at once.
+// each of their answers goes through one more goroutine, a map, and a channel of its own. They are the way for who finds no mailbox free.
 type mailboxes struct {
-	nc   *nats.Conn
-	mu   sync.Mutex
-	free []*mailbox
+	nc     *nats.Conn
+	within time.Duration // how long an answer is waited for
+	mu     sync.Mutex
+	made   int // and in use
+	free   []*mailbox
 }
 
 type mailbox struct {
+	sub     *nats.Subscription
 	address string // of its answers, up to the number of the question
 	asked   uint64
 	answers chan *nats.Msg
 	timer   *time.Timer
 }
 
-func newMailboxes(nc *nats.Conn) *mailboxes { return &mailboxes{nc: nc} }
+func newMailboxes(nc *nats.Conn) *mailboxes { return &mailboxes{nc: nc, within: answerWithin} }
 
-// request sends a message and returns the answer to it. Without one within 5 s, or before ctx ends, it fails as the client's own requests do.
-func (x *mailboxes) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+// request sends a message and returns the first answer to it that counts, if that is asked; nil: any does. Without one within 5 s, or before ctx
+// ends, it fails as the client's own requests do.
+func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.Msg) bool) (*nats.Msg, error) {
 	in, err := x.take()
 	if err != nil {
 		return nil, err
 	}
-	defer x.give(in)
+	if in == nil {
+		ctx, cancel := context.WithTimeout(ctx, x.within)
+		defer cancel()
+		return x.nc.RequestMsgWithContext(ctx, m)
+	}
+	deaf := false
+	defer func() { x.give(in, deaf) }()
 	in.asked++
 	m.Reply = in.address + strconv.FormatUint(in.asked, 10)
 	if err := x.nc.PublishMsg(m); err != nil {
 		return nil, err
 	}
-	in.timer.Reset(answerWithin)
+	in.timer.Reset(x.within)
 	defer in.timer.Stop()
 	for {
 		select {
@@ -54,10 +67,11 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 			case answer.Subject != m.Reply: // a late one, or a second one: whoever hears a verdict may answer it, too
 			case len(answer.Data) == 0 && statusOf(answer.Header) == "503":
 				return nil, nats.ErrNoResponders
-			default:
+			case counts == nil || counts(answer):
 				return answer, nil
 			}
 		case <-in.timer.C:
+			deaf = true // perhaps: the server tells of a subscription that it does not grant behind it alone
 			return nil, nats.ErrTimeout
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -65,6 +79,7 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 	}
 }
 
+// take returns a mailbox, or nil where there are enough of them.
 func (x *mailboxes) take() (*mailbox, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -73,19 +88,28 @@ func (x *mailboxes) take() (*mailbox, error) {
 		x.free = x.free[:n-1]
 		return in, nil
 	}
+	if x.made == mostMailboxes {
+		return nil, nil
+	}
 	in := &mailbox{answers: make(chan *nats.Msg, 8), timer: time.NewTimer(answerWithin)}
 	in.timer.Stop()
 	sub, err := x.nc.ChanSubscribe(x.nc.NewInbox()+".*", in.answers)
 	if err != nil {
 		return nil, err
 	}
-	in.address = strings.TrimSuffix(sub.Subject, "*")
+	in.sub, in.address = sub, strings.TrimSuffix(sub.Subject, "*")
+	x.made++
 	return in, nil
 }
 
-func (x *mailboxes) give(in *mailbox) {
+func (x *mailboxes) give(in *mailbox, deaf bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if deaf {
+		x.made--
+		_ = in.sub.Unsubscribe()
+		return
+	}
 	x.free = append(x.free, in)
 }
 
@@ -95,7 +119,7 @@ var errNotDirect = errors.New("no direct read")
 // direct reads a message of a stream by the shorter way, with the names that the server gives it in the header (ADR-31). The error is
 // jetstream.ErrMsgNotFound when there is none.
 func (x *mailboxes) direct(ctx context.Context, where string, which []byte) (*nats.Msg, error) {
-	m, err := x.request(ctx, &nats.Msg{Subject: "$JS.API.DIRECT.GET." + where, Data: which})
+	m, err := x.request(ctx, &nats.Msg{Subject: "$JS.API.DIRECT.GET." + where, Data: which}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -26,20 +27,59 @@ func TestMailboxesTakeTheirOwnAnswers(t *testing.T) {
 	defer func() { _ = sub.Unsubscribe() }()
 	x := newMailboxes(nc)
 	for _, word := range []string{"one", "two", "three"} {
-		m, err := x.request(t.Context(), &nats.Msg{Subject: "echo", Data: []byte(word)})
+		m, err := x.request(t.Context(), &nats.Msg{Subject: "echo", Data: []byte(word)}, nil)
 		if err != nil || string(m.Data) != word {
 			t.Fatalf("asked %s, got %v %v", word, m, err)
 		}
 	}
-	if _, err := x.request(t.Context(), &nats.Msg{Subject: "nobody.hears"}); !errors.Is(err, nats.ErrNoResponders) {
+	if _, err := x.request(t.Context(), &nats.Msg{Subject: "nobody.hears"}, nil); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("nobody answers: %v, want %v", err, nats.ErrNoResponders)
 	}
 	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() { _, _ = x.request(t.Context(), &nats.Msg{Subject: "nobody.hears"}) })
+	for range 3 * mostMailboxes {
+		all.Go(func() { _, _ = x.request(t.Context(), &nats.Msg{Subject: "nobody.hears"}, nil) })
 	}
 	all.Wait()
-	if n := len(x.free); n == 0 || n > 50 {
-		t.Errorf("%d mailboxes are kept, want as many as waited at once", n)
+	if n := len(x.free); n == 0 || n > mostMailboxes || n != x.made {
+		t.Errorf("%d of %d mailboxes are free, want all of %d at most", n, x.made, mostMailboxes)
+	}
+}
+
+// Programs that answer whatever has a reply subject are quicker than a stream: what they say confirms nothing.
+func TestOnlyStreamsConfirm(t *testing.T) {
+	nc, bus := onServer(t, testConfig(t))
+	sub, err := nc.Subscribe("voicemail.ready", func(m *nats.Msg) {
+		for _, word := range []string{"+ACK", "", `{}`, `{"seq":7}`, `{"stream":"VOICEMAILS"}`} {
+			_ = m.Respond([]byte(word))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for seq := uint64(1); seq <= 3; seq++ {
+		ack, err := bus.mailboxes.store(t.Context(), &nats.Msg{Subject: "voicemail.ready", Data: []byte("x")})
+		if err != nil || ack.Sequence != seq {
+			t.Errorf("verdict %d: %+v %v, want it confirmed by the stream alone", seq, ack, err)
+		}
+	}
+}
+
+// A mailbox that hears nothing is not used again.
+func TestDeafMailboxesAreLeft(t *testing.T) {
+	nc, _ := onServer(t, testConfig(t))
+	silent, err := nc.Subscribe("silence", func(*nats.Msg) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Unsubscribe() }()
+	x := newMailboxes(nc)
+	x.within = 50 * time.Millisecond
+	before := nc.NumSubscriptions()
+	if _, err := x.request(t.Context(), &nats.Msg{Subject: "silence"}, nil); !errors.Is(err, nats.ErrTimeout) {
+		t.Errorf("got %v, want a time-out", err)
+	}
+	if x.made != 0 || len(x.free) != 0 || nc.NumSubscriptions() != before {
+		t.Errorf("%d mailboxes made, %d free, %d subscriptions, want that it is gone", x.made, len(x.free), nc.NumSubscriptions()-before)
 	}
 }

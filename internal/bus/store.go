@@ -17,7 +17,7 @@ import (
 // the client's jetstream package spends on it.
 func (x *mailboxes) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, error) {
 	for tries := 0; ; tries++ {
-		answer, err := x.request(ctx, m)
+		answer, err := x.request(ctx, m, acknowledges)
 		switch {
 		case err == nil:
 			return ackOf(answer.Data)
@@ -27,6 +27,13 @@ func (x *mailboxes) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, e
 			return jetstream.PubAck{}, jetstream.ErrNoStreamResponse
 		}
 	}
+}
+
+// acknowledges says that an answer is a stream's. Whoever hears a verdict may answer it, too, and be quicker.
+func acknowledges(answer *nats.Msg) bool {
+	_, err := ackOf(answer.Data)
+	var api *jetstream.APIError
+	return err == nil || errors.As(err, &api)
 }
 
 // ackOf reads a stream's answer to a publish: {"stream":"VOICEMAILS","seq":7,"duplicate":true}, or an error.

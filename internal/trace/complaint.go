@@ -1,8 +1,11 @@
 package trace
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/url"
+	"regexp"
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
@@ -17,12 +20,28 @@ func quote(log *zap.Logger) {
 	}
 	otel.SetLogger(logr.New(complaints{log}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		var at *url.Error
-		if errors.As(err, &at) { // an endpoint's URL may hold a secret, too
-			err = at.Err
-		}
-		log.Warn("traces are not sent, or not as the OTEL_ variables say; calls go on without", zap.Error(err))
+		log.Warn("traces are not sent, or not as the OTEL_ variables say; calls go on without", zap.String("of", class(err)))
 	}))
+}
+
+var refused = regexp.MustCompile(`failed to send to .*?: (\d{3} [A-Za-z ]+)`)
+
+// class is what kind of error it is. Its text may hold the endpoint's URL, in which a secret may stand, and the collector's words.
+func class(err error) string {
+	var at *url.Error
+	var way *net.OpError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.As(err, &way):
+		return way.Op + ": " + way.Err.Error()
+	case errors.As(err, &at):
+		return at.Err.Error()
+	}
+	if status := refused.FindStringSubmatch(err.Error()); status != nil {
+		return "the collector answers " + status[1]
+	}
+	return "another error"
 }
 
 // complaints takes what OpenTelemetry logs, without the values beside it.
