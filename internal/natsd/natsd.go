@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -22,7 +23,8 @@ type Config struct {
 	MaxStore   int64 // bytes that streams may take on the disk; 0: the server's own bound
 }
 
-// Start starts a server and waits until it takes connections. The error names the port or folder that cannot be had.
+// Start starts a server and waits until it takes connections. The error names the port or folder that cannot be had. Of servers in one
+// folder the first one runs.
 func Start(cfg Config) (*Server, error) {
 	if cfg.StoreDir == "" {
 		return nil, errors.New("natsd: StoreDir is missing")
@@ -38,6 +40,19 @@ func Start(cfg Config) (*Server, error) {
 		}
 		_ = l.Close()
 	}
+	held, err := lock(cfg.StoreDir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := start(cfg, port)
+	if err != nil {
+		_ = held.Close()
+		return nil, err
+	}
+	return &Server{s, held}, nil
+}
+
+func start(cfg Config, port int) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName: "voicemail-relay", Host: cfg.Host, Port: port, DontListen: cfg.Host == "",
 		JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: cfg.SyncAlways, JetStreamMaxStore: cfg.MaxStore,
@@ -55,11 +70,14 @@ func Start(cfg Config) (*Server, error) {
 		s.Shutdown()
 		return nil, fmt.Errorf("natsd: JetStream cannot use %s", cfg.StoreDir)
 	}
-	return &Server{s}, nil
+	return s, nil
 }
 
 // A Server runs until Shutdown.
-type Server struct{ s *server.Server }
+type Server struct {
+	s    *server.Server
+	held *os.File // the lock on its store; nil where there are none
+}
 
 // URL is where clients reach it; without a listener only InProcessConn does.
 func (s *Server) URL() string { return s.s.ClientURL() }
@@ -71,4 +89,5 @@ func (s *Server) InProcessConn() (net.Conn, error) { return s.s.InProcessConn() 
 func (s *Server) Shutdown() {
 	s.s.Shutdown()
 	s.s.WaitForShutdown()
+	_ = s.held.Close()
 }
