@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -42,19 +41,11 @@ func newClinic(t *testing.T, conf string) *clinic {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Host, o.Port, o.HTTPHost, o.HTTPPort, o.NoLog, o.NoSigs = "127.0.0.1", -1, "127.0.0.1", -1, true, true
+	o.HTTPHost, o.HTTPPort = "127.0.0.1", -1
 	if o.ServerName == "" {
 		o.ServerName = "patient"
 	}
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server does not start")
-	}
+	s := listening(t, o)
 	c := &clinic{t: t, server: s, emu: emu.New(emu.Config{AppID: testApp, Secret: testSecret})}
 	api := httptest.NewServer(c.emu)
 	t.Cleanup(api.Close)
