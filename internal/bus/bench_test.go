@@ -45,7 +45,7 @@ func BenchmarkSettle(b *testing.B) {
 		b.StopTimer()
 		began = time.Now()
 		v = verdict()
-		ack, err := js.PublishMsg(ctx, &nats.Msg{Subject: "voicemail.ready", Data: v.Body(0)}, jetstream.WithMsgID(v.ID))
+		ack, err := js.PublishMsg(ctx, &nats.Msg{Subject: "voicemail.ready", Data: v.AppendBody(nil, 0)}, jetstream.WithMsgID(v.ID))
 		if err != nil {
 			b.Fatal(err)
 		}

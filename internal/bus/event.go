@@ -14,18 +14,18 @@ const source = "/voicemail-relay"
 
 // event writes a verdict as a CloudEvent (NATS protocol binding 1.0.3) of at most limit bytes with its headers. The values are plain ASCII
 // as they are, so that readers which do not percent-decode agree with those that do.
-func (b *Bus) event(v *relay.Verdict, limit int) *nats.Msg {
+func (b *Bus) event(v *relay.Verdict, limit int) *draft {
 	attrs := [...][2]string{
 		{"ce-specversion", "1.0"}, {"ce-id", v.ID}, {"ce-source", source}, {"ce-type", "voicemail." + string(v.Kind)},
 		{"ce-subject", v.Call.Session}, {"ce-time", v.At.UTC().Format(time.RFC3339Nano)}, {"ce-datacontenttype", "application/json"},
 	}
-	m := &nats.Msg{Subject: b.cfg.verdict(v.Kind), Header: make(nats.Header, len(attrs)+4)}
-	m.Header[nats.MsgIdHdr] = []string{v.ID}
-	m.Header["Nats-Expected-Stream"] = []string{b.cfg.verdictStream()}
-	setTrace(m.Header, v.Call.Trace)
+	m := newDraft(b.cfg.verdict(v.Kind))
+	m.set(nats.MsgIdHdr, v.ID)
+	m.set("Nats-Expected-Stream", b.cfg.verdictStream())
+	m.setTrace(v.Call.Trace)
 	if b.cfg.Structured {
-		m.Header["Content-Type"] = []string{"application/cloudevents+json"}
-		m.Data = []byte{'{'}
+		m.set("Content-Type", "application/cloudevents+json")
+		m.Data = append(m.Data, '{')
 		for _, a := range attrs {
 			if a[1] != "" {
 				m.Data = append(append(append(append(m.Data, '"'), a[0][len("ce-"):]...), '"', ':'), quoted(a[1])...)
@@ -33,15 +33,15 @@ func (b *Bus) event(v *relay.Verdict, limit int) *nats.Msg {
 			}
 		}
 		m.Data = append(m.Data, `"data":`...)
-		m.Data = append(append(m.Data, v.Body(limit-overhead(m))...), '}')
+		m.Data = append(v.AppendBody(m.Data, limit-overhead(&m.Msg)), '}')
 		return m
 	}
 	for _, a := range attrs {
 		if a[1] != "" {
-			m.Header[a[0]] = []string{a[1]} // names keep their case: Header.Set of other libraries would write Ce-Id
+			m.set(a[0], a[1])
 		}
 	}
-	m.Data = v.Body(limit - overhead(m))
+	m.Data = v.AppendBody(m.Data, limit-overhead(&m.Msg))
 	return m
 }
 

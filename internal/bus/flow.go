@@ -155,6 +155,9 @@ const (
 )
 
 func apiCode(err error) jetstream.ErrorCode {
+	if err == nil {
+		return 0
+	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode
@@ -171,5 +174,5 @@ func gone(err error) bool {
 func exists(err error) bool { return apiCode(err) == codeWrongLastSequence }
 
 func tooLarge(err error) bool {
-	return errors.Is(err, nats.ErrMaxPayload) || apiCode(err) == codeTooLarge || apiCode(err) == codeHeaderTooLarge
+	return err != nil && (errors.Is(err, nats.ErrMaxPayload) || apiCode(err) == codeTooLarge || apiCode(err) == codeHeaderTooLarge)
 }

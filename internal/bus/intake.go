@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,9 +25,11 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 		return err
 	}
 	b.guard(p)
-	free := 2 * b.cfg.Concurrency
-	moved, stuck := false, false // something has landed since the last beat; nothing did between the two before
-	landed := make(chan struct{}, free)
+	var free atomic.Int64
+	free.Store(2 * int64(b.cfg.Concurrency))
+	var moved, waits atomic.Bool // something has landed since the last beat; the intake waits for something to land
+	stuck := false               // nothing did between the two beats before
+	landed := make(chan struct{}, 1)
 	back, forget := b.reconnected()
 	defer forget()
 	beat := time.NewTicker(pullBeat)
@@ -35,36 +38,41 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 	last.pass()
 	for {
 		open := b.flow.open()
+		waits.Store(true) // first: what lands from here on is not missed
 		if isClosed(open) {
-			n := free
+			n := int(free.Load())
 			if !stuck {
 				n -= b.reserve()
 			}
 			p.pull(n, time.Now())
 			open = nil
 		}
+		waits.Store(p.open == 0) // while calls are still to come, what lands need not wake anybody
 		lost := false
 		select {
 		case m := <-msgs:
 			var message bool
 			if message, lost = p.take(m, time.Now()); message {
-				free--
+				free.Add(-1)
 				mine := newTurn(last.passed)
 				last = mine
 				begin(func() {
 					b.fresh(work, m, h, mine)
-					select {
-					case landed <- struct{}{}:
-					case <-ctx.Done(): // nobody counts any more
+					free.Add(1)
+					moved.Store(true)
+					if waits.Load() {
+						select {
+						case landed <- struct{}{}:
+						default: // it knows
+						}
 					}
 				})
 			}
 		case <-landed:
-			free++
-			moved, stuck = true, false
+			stuck = false
 		case <-beat.C:
 			lost = p.check(time.Now())
-			moved, stuck = false, !moved
+			stuck = !moved.Swap(false)
 		case <-back:
 			p.reset()
 		case <-open:
@@ -95,28 +103,26 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 		return
 	}
 	d := relay.Delivery{
-		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
-			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
+		Event:  relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
 		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
 	}
 	if d.Deliveries == 1 && b.cfg.Received != nil {
 		b.cfg.Received()
 	}
-	d.Call, d.Err = relay.Parse(d.Event)
 	key := ""
-	if d.Err == nil {
+	if d.Call, d.Err = relay.Parse(d.Event); d.Err == nil {
 		key = d.Call.Key()
+	} else {
+		d.ID = nameOf(md)
 	}
 	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key, d.Call.Replay)
+	first, replay := d.Deliveries == 1, d.Call.Replay // and not d, which would be copied for it
 	d.Standing = func(ctx context.Context) (bool, error) {
 		// Where nobody waits nobody is looked for. Another replica may have put one there in the last minute: its repeat costs a request, no more.
-		if b.vacant() && d.Deliveries == 1 && d.Call.Replay == 0 {
+		if replay == 0 && (b.vacant() && first || b.unheard(ctx, key)) {
 			return false, nil
 		}
-		if d.Call.Replay == 0 && b.unheard(ctx, key) {
-			return false, nil
-		}
-		return b.standing(ctx, key, d.Call.Replay)
+		return b.standing(ctx, key, replay)
 	}
 	switch {
 	case other == nil:
@@ -128,6 +134,11 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 		b.ack(m)
 		b.observe(Settlement{Outcome: relay.Fold{Call: d.Call, Why: "in hand"}, Repeat: true})
 	}
+}
+
+// nameOf is what names an event that is no call.
+func nameOf(md *nats.MsgMetadata) string {
+	return fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())
 }
 
 // handle decides and settles; what neither could be is handed back.

@@ -83,7 +83,10 @@ func (l *Ledger) value(ctx context.Context, key string) ([]byte, error) {
 func (l *Ledger) subject(key string) string { return "$KV." + l.bucket + "." + key }
 
 func (l *Ledger) put(ctx context.Context, key string, rec relay.Record) error {
-	_, err := l.mailboxes.store(ctx, &nats.Msg{Subject: l.subject(key), Data: rec.JSON()})
+	m := newDraft(l.subject(key))
+	defer m.free()
+	m.Data = rec.AppendJSON(m.Data)
+	_, err := l.mailboxes.store(ctx, &m.Msg)
 	return err
 }
 

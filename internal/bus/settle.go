@@ -57,7 +57,8 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 			}
 		}
 		m := b.event(v, limit)
-		ack, err = b.mailboxes.store(ctx, m)
+		ack, err = b.mailboxes.store(ctx, &m.Msg)
+		m.free()
 		if tooLarge(err) { // the stream may take less than the server
 			if limit /= 2; limit < 512 {
 				return fmt.Errorf("%w: %w", errFinal, err)

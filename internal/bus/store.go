@@ -31,6 +31,9 @@ func (x *mailboxes) store(ctx context.Context, m *nats.Msg) (jetstream.PubAck, e
 
 // acknowledges says that an answer is a stream's. Whoever hears a verdict may answer it, too, and be quicker.
 func acknowledges(answer *nats.Msg) bool {
+	if _, ok := plainAck(answer.Data); ok {
+		return true
+	}
 	_, err := ackOf(answer.Data)
 	var api *jetstream.APIError
 	return err == nil || errors.As(err, &api)

@@ -3,7 +3,6 @@ package bus
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,11 +37,12 @@ func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
 		return waiting{}, false // handed out again after ack_wait, should it still be needed
 	}
 	d := relay.Delivery{
-		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC(),
-			ID: fmt.Sprintf("%s/%d/%d", md.Stream, md.Sequence.Stream, md.Timestamp.UnixNano())},
-		Line: true, Queued: md.Timestamp, Deliveries: md.NumDelivered, History: history,
+		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
+		Line:  true, Queued: md.Timestamp, Deliveries: md.NumDelivered, History: history,
 	}
-	d.Call, d.Err = relay.Parse(d.Event)
+	if d.Call, d.Err = relay.Parse(d.Event); d.Err != nil {
+		d.ID = nameOf(md)
+	}
 	if history.FirstSeen.IsZero() { // none of ours
 		d.History.FirstSeen, d.History.EndedAt = d.Stored, d.Call.EndedAt
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,7 +21,8 @@ type Journal struct {
 // Verdict tells a call's verdict as the stream holds it. repeat says that it stood there before.
 func (j Journal) Verdict(v *relay.Verdict, rec relay.Record, repeat bool) {
 	j.Metrics.Settled(rec, v.Call.EndedAt)
-	fields := append(j.ids(v.Call), zap.String("verdict", string(rec.Verdict)), zap.String("account", v.Account),
+	lent := lines.Get().(*[]zap.Field)
+	fields := append(j.ids((*lent)[:0], v.Call), zap.String("verdict", string(rec.Verdict)), zap.String("account", v.Account),
 		zap.Int("requests", rec.Requests), zap.Int("attempts", rec.Attempts), zap.Uint64("seq", rec.Sequence))
 	if rec.Reason != "" {
 		fields = append(fields, zap.String("reason", rec.Reason))
@@ -38,6 +40,9 @@ func (j Journal) Verdict(v *relay.Verdict, rec relay.Record, repeat bool) {
 		fields = append(fields, zap.Bool("stored_before", true))
 	}
 	j.Log.Info("settled", fields...)
+	clear(fields) // the calls are not to be held
+	*lent = fields
+	lines.Put(lent)
 }
 
 // Later tells an appointment.
@@ -47,18 +52,20 @@ func (j Journal) Later(l relay.Later, repeat bool) {
 		return
 	}
 	j.Metrics.PutOff(l.Why)
-	j.Log.Debug("later", append(j.ids(l.Call), zap.String("account", l.Account), zap.Time("at", l.At), zap.String("class", string(l.Class)),
+	j.Log.Debug("later", append(j.ids(nil, l.Call), zap.String("account", l.Account), zap.Time("at", l.At), zap.String("class", string(l.Class)),
 		zap.String("why", l.Why), zap.Int("requests", l.History.Requests), zap.Int("attempts", l.History.Attempts))...)
 }
 
 // Fold tells a repeat.
 func (j Journal) Fold(f relay.Fold) {
 	j.Metrics.Folded()
-	j.Log.Debug("repeat", append(j.ids(f.Call), zap.String("why", f.Why))...)
+	j.Log.Debug("repeat", append(j.ids(nil, f.Call), zap.String("why", f.Why))...)
 }
 
-func (j Journal) ids(c relay.Call) []zap.Field {
-	f := make([]zap.Field, 0, 14) // room for what is added
+// lines are fields' memory, used again: a verdict's line has a kilobyte of them.
+var lines = sync.Pool{New: func() any { f := make([]zap.Field, 0, 14); return &f }}
+
+func (j Journal) ids(f []zap.Field, c relay.Call) []zap.Field {
 	if c.Bot != "" {
 		f = append(f, zap.String("bot", c.Bot))
 	}

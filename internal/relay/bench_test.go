@@ -22,7 +22,7 @@ func BenchmarkBody(b *testing.B) {
 		Transcriptions: []Transcription{{ID: "ms-1", Text: "Hello, this is a made-up voicemail. Please call me back.", Language: "en", CreatedOn: "2026-11-22T10:24:42.000Z", AuthorID: "u-1", AuthorType: "VOICEMAIL"}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		v.Body(1 << 20)
+		v.AppendBody(nil, 1<<20)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestReplayReadsAsTheCallThatItWas(t *testing.T) {
 		for k := range 3 {
 			c.Replay = k
 			v := &Verdict{Kind: KindFailed, Reason: ReasonRejected, ID: c.verdictID(), Call: c, At: stored, FirstSeen: stored, Error: "no"}
-			r, err := ReadLetter(v.ID, nil, v.Body(0)).Replay()
+			r, err := ReadLetter(v.ID, nil, v.AppendBody(nil, 0)).Replay()
 			if err != nil {
 				t.Errorf("%s: %v", row.name, err)
 				continue

@@ -15,7 +15,7 @@ type Event struct {
 	Body   []byte
 	Header map[string][]string // names in any case
 	Stored time.Time           // when its stream stored it
-	ID     string              // its stream, sequence and stored time: what names it when it is not a call
+	ID     string              // what names it when it is no call: its stream, sequence and stored time; "" when it is one
 }
 
 // MaxBody is the largest call.ended body in bytes.

@@ -18,7 +18,7 @@ func TestRecordIsWrittenAsEncodingJSONWould(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := r.JSON()
+		got := r.AppendJSON(nil)
 		if string(got) != string(want) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}

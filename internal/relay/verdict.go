@@ -2,6 +2,7 @@ package relay
 
 import (
 	"encoding/base64"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -64,33 +65,33 @@ func (v *Verdict) transcribe(ts []Transcription, wanted bool) {
 	}
 }
 
-// Body writes the event's JSON as the schemas describe it, in at most limit bytes as far as that can be had (0: no limit). Text is what
-// gives way: first the single messages, then the end of the transcript, and the status says so; of a malformed event the end of the raw
-// bytes. Only then further recordings and the publisher's own fields go.
-func (v *Verdict) Body(limit int) []byte {
-	b := v.body()
-	if limit <= 0 || len(b) <= limit {
+// AppendBody writes the event's JSON behind buf as the schemas describe it, in at most limit bytes as far as that can be had (0: no limit).
+// Text is what gives way: first the single messages, then the end of the transcript, and the status says so; of a malformed event the end of
+// the raw bytes. Only then further recordings and the publisher's own fields go.
+func (v *Verdict) AppendBody(buf []byte, limit int) []byte {
+	b := v.body(buf)
+	if limit += len(buf); limit <= len(buf) || len(b) <= limit {
 		return b
 	}
 	short := *v
 	if v.isRaw {
 		over := len(b) + len(`,"rawSize":65536,"rawTruncated":true`) + 16 - limit
 		short.Raw = v.Raw[:max(0, len(v.Raw)-(over+3)/4*3-3)]
-		return short.bodyOf(len(v.Raw))
+		return short.bodyOf(buf, len(v.Raw))
 	}
 	if v.Kind == KindReady && (v.Transcript != "" || len(v.Transcriptions) > 0) { // messages without text are large too, when they are many
 		short.TranscriptStatus, short.Transcriptions = TranscriptTruncated, nil
-		for b = short.body(); len(b) > limit && short.Transcript != ""; b = short.body() {
+		for b = short.body(buf); len(b) > limit && short.Transcript != ""; b = short.body(buf) {
 			short.Transcript = cut(short.Transcript, max(0, len(short.Transcript)-max(len(b)-limit, 16)))
 		}
 	}
 	if len(b) > limit && len(short.Recordings) > 1 {
 		short.Recordings = short.Recordings[:1]
-		b = short.body()
+		b = short.body(buf)
 	}
 	if len(b) > limit {
 		short.Call.Fields = nil
-		b = short.body()
+		b = short.body(buf)
 	}
 	return b
 }
@@ -103,10 +104,10 @@ func cut(s string, n int) string {
 	return s[:n]
 }
 
-func (v *Verdict) body() []byte { return v.bodyOf(len(v.Raw)) }
+func (v *Verdict) body(buf []byte) []byte { return v.bodyOf(buf, len(v.Raw)) }
 
-func (v *Verdict) bodyOf(rawSize int) []byte {
-	w := writer{buf: make([]byte, 0, v.size())}
+func (v *Verdict) bodyOf(buf []byte, rawSize int) []byte {
+	w := writer{buf: slices.Grow(buf, v.size())}
 	w.open()
 	w.some("botId", v.Call.Bot)
 	w.some("sessionId", v.Call.Session)

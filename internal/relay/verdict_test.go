@@ -16,7 +16,7 @@ func TestBodyFitsAndTextGivesWay(t *testing.T) {
 		Recordings: found.Recordings}
 	v.transcribe([]Transcription{{ID: "1", Text: text}}, true)
 	for _, limit := range []int{0, 100_000, 20_000, 5000, 1000, 600} {
-		b := v.Body(limit)
+		b := v.AppendBody(nil, limit)
 		var e struct {
 			Transcript, TranscriptStatus, FileURL string
 			Call                                  map[string]string
@@ -49,10 +49,10 @@ func TestManyEmptyMessagesGiveWay(t *testing.T) {
 		ts = append(ts, Transcription{ID: "ms-1", AuthorID: "u-1", AuthorType: "VOICEMAIL"})
 	}
 	v.transcribe(ts, true)
-	if got := string(v.Body(0)); !strings.Contains(got, `"transcriptStatus":"empty"`) {
+	if got := string(v.AppendBody(nil, 0)); !strings.Contains(got, `"transcriptStatus":"empty"`) {
 		t.Errorf("without a limit it is told as %.200s", got)
 	}
-	b := v.Body(20_000)
+	b := v.AppendBody(nil, 20_000)
 	if err := schemas.Validate("voicemail.ready", b); err != nil || len(b) > 20_000 {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
@@ -67,7 +67,7 @@ func TestRawIsCutToWhatFits(t *testing.T) {
 	raw := []byte(strings.Repeat("\x00\xff?", 30_000))
 	v := malformed(Delivery{Event: Event{Body: raw, Stored: ended, ID: "CALLS/1/1"}, Err: errNotJSON, Now: ended})
 	for _, limit := range []int{0, 200_000, 100_000, 5000, 700} {
-		b := v.Body(limit)
+		b := v.AppendBody(nil, limit)
 		var e struct {
 			Raw          string
 			RawSize      int

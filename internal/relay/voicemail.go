@@ -45,6 +45,9 @@ const (
 
 // inOrder returns the messages in spoken order; those of the same moment stay in the API's order.
 func inOrder(ts []Transcription) []Transcription {
+	if len(ts) < 2 {
+		return ts
+	}
 	ts = slices.Clone(ts)
 	slices.SortStableFunc(ts, func(a, b Transcription) int {
 		switch {

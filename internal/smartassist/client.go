@@ -27,6 +27,7 @@ type Client struct {
 	tokens *tokens
 	// http1 says that the latest answer came by HTTP/1: see (*Client).request.
 	http1   atomic.Bool
+	bearing atomic.Pointer[bearing] // the latest token's header
 	buffers sync.Pool
 }
 

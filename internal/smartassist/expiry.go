@@ -59,6 +59,9 @@ func (q query) get(name string) string {
 
 // signedFor is a signature's date and the seconds that it holds for.
 func signedFor(date, seconds string) time.Time {
+	if date == "" || seconds == "" { // most links; the errors below are not cheap
+		return time.Time{}
+	}
 	t, err := time.Parse("20060102T150405Z", date)
 	life, err2 := strconv.ParseUint(seconds, 10, 31) // 68 years: no overflow
 	if err != nil || err2 != nil {
@@ -76,6 +79,9 @@ func epoch(seconds string) time.Time {
 
 // policyExpiry reads a CloudFront policy: JSON in base64, with + = / written - _ ~. Of several statements, the first to end counts.
 func policyExpiry(policy string) time.Time {
+	if policy == "" {
+		return time.Time{}
+	}
 	b, err := base64.StdEncoding.DecodeString(strings.NewReplacer("-", "+", "_", "=", "~", "/").Replace(policy))
 	if err != nil {
 		return time.Time{}

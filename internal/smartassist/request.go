@@ -57,12 +57,10 @@ func (c *Client) ask(ctx context.Context, u *url.URL) result {
 	if err != nil {
 		return c.unanswered(ctx, err)
 	}
-	defer func() {
-		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // what is left of a small body: the connection can be used again
-		_ = resp.Body.Close()
-	}()
+	defer resp.Body.Close()
 	c.http1.Store(resp.ProtoMajor == 1)
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // a small body: the connection can be used again
 		return redirected(u, resp)
 	}
 	buf := c.buffer()
@@ -88,15 +86,37 @@ func (c *Client) ask(ctx context.Context, u *url.URL) result {
 }
 
 func (c *Client) request(ctx context.Context, u *url.URL, token string) *http.Request {
-	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Auth": {token}, "Accept": {"application/json"}, "User-Agent": {"voicemail-relay"}}}
+	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: c.header(token)}
 	if c.http1.Load() {
 		// net/http repeats a GET by itself when a kept connection breaks, which would cost budget that nobody granted. It does not when
 		// there is a body; an empty one leaves no trace on the wire, but by HTTP/2: there it repeats only what was never processed anyway.
-		req.Body = io.NopCloser(strings.NewReader(""))
-		req.TransferEncoding = []string{"identity"} // or net/http looks by a goroutine of its own whether the body is empty
+		req.Body = nothing{}
+		req.TransferEncoding = identity // or net/http looks by a goroutine of its own whether the body is empty
 	}
 	return req.WithContext(ctx)
+}
+
+var identity = []string{"identity"}
+
+// nothing is an empty body.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+func (nothing) Close() error             { return nil }
+
+// header returns a request's, the same for all that bear one token: a http.RoundTripper must not change it.
+func (c *Client) header(token string) http.Header {
+	if last := c.bearing.Load(); last != nil && last.token == token {
+		return last.header
+	}
+	h := http.Header{"Auth": {token}, "Accept": {"application/json"}, "User-Agent": {"voicemail-relay"}}
+	c.bearing.Store(&bearing{token, h})
+	return h
+}
+
+type bearing struct {
+	token  string
+	header http.Header
 }
 
 var errTooLarge = errors.New("body too large")
