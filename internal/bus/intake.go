@@ -27,8 +27,9 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 	b.guard(p)
 	var free atomic.Int64
 	free.Store(2 * int64(b.cfg.Concurrency))
-	var moved, waits atomic.Bool // something has landed since the last beat; the intake waits for something to land
-	stuck := false               // nothing did between the two beats before
+	var moved, waits atomic.Bool         // something has landed since the last beat; the intake waits for something to land
+	stuck := false                       // nothing did between the two beats before
+	least := max(1, b.cfg.Concurrency/8) // to ask for: what asks for each single place costs more than the places are worth
 	landed := make(chan struct{}, 1)
 	back, forget := b.reconnected()
 	defer forget()
@@ -44,7 +45,9 @@ func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) e
 			if !stuck {
 				n -= b.reserve()
 			}
-			p.pull(n, time.Now())
+			if n >= least {
+				p.pull(n, time.Now())
+			}
 			open = nil
 		}
 		waits.Store(p.open == 0) // while calls are still to come, what lands need not wake anybody

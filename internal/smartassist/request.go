@@ -90,19 +90,13 @@ func (c *Client) request(ctx context.Context, u *url.URL, token string) *http.Re
 	if c.http1.Load() {
 		// net/http repeats a GET by itself when a kept connection breaks, which would cost budget that nobody granted. It does not when
 		// there is a body; an empty one leaves no trace on the wire, but by HTTP/2: there it repeats only what was never processed anyway.
-		req.Body = nothing{}
+		req.Body = io.NopCloser(strings.NewReader("")) // net/http knows this type, and does not send the header by itself
 		req.TransferEncoding = identity // or net/http looks by a goroutine of its own whether the body is empty
 	}
 	return req.WithContext(ctx)
 }
 
 var identity = []string{"identity"}
-
-// nothing is an empty body.
-type nothing struct{}
-
-func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
-func (nothing) Close() error             { return nil }
 
 // header returns a request's, the same for all that bear one token: a http.RoundTripper must not change it.
 func (c *Client) header(token string) http.Header {
