@@ -176,7 +176,7 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 			}
 		}
 		purse, err := budget.New(budget.Config{Limit: a.RateLimit, Seats: a.Concurrency, Shared: seats, Own: min(own, a.Concurrency),
-			Queue: queued(s.Calls.Concurrency, a.Concurrency, len(accounts)), Key: "purse." + relay.Token(a.Name),
+			Queue: queued(s.Calls.Concurrency, len(accounts)), Key: "purse." + relay.Token(a.Name),
 			ProbeFirst: first, ProbeMax: max(first, min(time.Minute, s.Retry.Max)), OnState: tellState(log, a.Name),
 			OnRecord: tellRecord})
 		if err != nil {
@@ -242,11 +242,11 @@ func ownSeats(all, accounts int) int {
 	return max(1, all/8/accounts)
 }
 
-// queued is how many calls of each account may wait in hand for a seat: as many as the bus takes in hand of an account that is alone; of several a
-// few, since all of them together have to leave room for what is to be parked.
-func queued(all, seats, accounts int) int {
+// queued is how many calls of each account may wait in hand for a seat: all that the bus takes in hand of an account that is alone, since its line may
+// have every seat; of several a few, since all of them together have to leave room for what is to be parked.
+func queued(all, accounts int) int {
 	if accounts == 1 {
-		return 2*all - all*7/8 - min(seats, all)
+		return 2*all - all*7/8
 	}
 	return max(1, all/8/accounts)
 }

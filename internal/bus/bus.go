@@ -80,6 +80,7 @@ type Bus struct {
 	ahead     atomic.Int64  // nanoseconds that the server's clock is ahead of ours
 	stood     atomic.Uint64 // messages in the work stream, when the keeper last looked
 	added     atomic.Uint64 // messages that this process has begun to put there
+	stock     atomic.Int64  // when a fresh call last came behind which many more stood, in nanoseconds since 1970
 	none      atomic.Uint64 // one more than added was when the keeper last found none there; 0: never
 
 	replicated atomic.Bool // the work stream has replicas, and any of them may answer

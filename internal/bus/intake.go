@@ -98,6 +98,9 @@ func (b *Bus) reserve() int {
 	return max(0, b.cfg.Concurrency*7/8-b.cfg.Accounts[0].Purse.Resting())
 }
 
+// pressed says that more fresh calls stand at the server than may be asked for at once.
+func (b *Bus) pressed() bool { return time.Now().UnixNano()-b.stock.Load() < int64(time.Second) }
+
 // fresh handles one delivery of call.ended.
 func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	defer t.pass()
@@ -108,6 +111,9 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	d := relay.Delivery{
 		Event:  relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
 		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
+	}
+	if md.NumPending >= uint64(b.cfg.Concurrency) { // #nosec G115 -- never under 1
+		b.stock.Store(d.Now.UnixNano())
 	}
 	if d.Deliveries == 1 && b.cfg.Received != nil {
 		b.cfg.Received()

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,7 +16,10 @@ import (
 type line struct {
 	b     *Bus
 	acct  Account
-	depth int // how many calls of a class are in hand before they are granted: one where the budget is short
+	depth int           // how many calls of a class are in hand before they are granted: one where the budget is short
+	busy  atomic.Int64  // calls that it has begun, and that have not ended
+	ended chan struct{} // one has, while the line held back
+	held  atomic.Bool
 	msgs  chan *nats.Msg
 	pulls map[relay.Class]*puller
 	hand  map[relay.Class][]waiting
@@ -29,7 +33,7 @@ type waiting struct {
 }
 
 func (b *Bus) newLine(a Account) (*line, error) {
-	l := &line{b: b, acct: a, depth: 1, pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
+	l := &line{b: b, acct: a, depth: 1, ended: make(chan struct{}, 1), pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
 	if !a.Purse.HasLimit() {
 		l.depth = min(32, a.Seats)
 	}
@@ -69,6 +73,7 @@ func (l *line) run(ctx, work context.Context, h Handler, begin func(func())) {
 		select {
 		case m := <-l.msgs:
 			lost = l.take(m)
+		case <-l.ended:
 		case <-timer:
 		case <-wait.Changed:
 		case <-beat.C:
@@ -94,15 +99,16 @@ func (l *line) run(ctx, work context.Context, h Handler, begin func(func())) {
 
 // serve begins what may be begun and returns what to wait for.
 func (l *line) serve(work context.Context, h Handler, begin func(func())) budget.Wait {
-	for l.inHand() > 0 {
+	for l.inHand() > 0 && !l.holdsBack() {
 		ok, probe, wait := l.acct.Purse.Acquire()
 		switch {
 		case ok:
 			w := l.next(relay.Order(l.turn))
 			l.turn++
 			w.d.Granted, w.d.Probe, w.d.Down = true, probe, wait.Down
+			l.busy.Add(1)
 			begin(func() {
-				defer l.acct.Purse.Release(probe)
+				defer l.end(probe)
 				l.handle(work, h, w)
 			})
 		default:
@@ -114,6 +120,34 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 		}
 	}
 	return budget.Wait{}
+}
+
+// shareOfLine is the part of its seats that the line keeps to while fresh calls stand at the server in stock. The purse shares seats out alike, but it
+// is NATS that is short where the API is quick: there every call that the line has in hand makes each fresh one later.
+const shareOfLine = 8
+
+// holdsBack says that the line has its share in hand while fresh calls are in stock. It is called again when one of them ends.
+func (l *line) holdsBack() bool {
+	if len(l.b.cfg.Accounts) != 1 || l.acct.Purse.HasLimit() || !l.b.pressed() {
+		return false
+	}
+	l.held.Store(true) // first: what ends from here on is not missed
+	if l.busy.Load() >= int64(max(1, l.acct.Seats/shareOfLine)) {
+		return true
+	}
+	l.held.Store(false)
+	return false
+}
+
+func (l *line) end(probe bool) {
+	l.acct.Purse.Release(probe)
+	l.busy.Add(-1)
+	if l.held.Swap(false) {
+		select {
+		case l.ended <- struct{}{}:
+		default: // it knows
+		}
+	}
 }
 
 // moot takes a call out of the hand that is handled though it cannot be asked for.

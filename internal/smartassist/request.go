@@ -91,7 +91,7 @@ func (c *Client) request(ctx context.Context, u *url.URL, token string) *http.Re
 		// net/http repeats a GET by itself when a kept connection breaks, which would cost budget that nobody granted. It does not when
 		// there is a body; an empty one leaves no trace on the wire, but by HTTP/2: there it repeats only what was never processed anyway.
 		req.Body = io.NopCloser(strings.NewReader("")) // net/http knows this type, and does not send the header by itself
-		req.TransferEncoding = identity // or net/http looks by a goroutine of its own whether the body is empty
+		req.TransferEncoding = identity                // or net/http looks by a goroutine of its own whether the body is empty
 	}
 	return req.WithContext(ctx)
 }
