@@ -288,6 +288,40 @@ func TestRotatedCredentialsNeedNoRestart(t *testing.T) {
 	awaitStatus(t, nc, back)
 }
 
+// A key's seed may be replaced by credentials with a JWT, and the other way round, as when a site moves to accounts of an operator.
+func TestCredentialsOfTheOtherKindNeedNoRestart(t *testing.T) {
+	kp := keyPair(t, nkeys.CreateUser)
+	seed, err := kp.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := at(listening(t, &server.Options{Nkeys: []*server.NkeyUser{{Nkey: public(t, kp)}}}))
+	after, user := jwtServer(t)
+	file := filepath.Join(t.TempDir(), "relay")
+	var nc *nats.Conn
+	for i, kind := range []struct {
+		name string
+		file []byte
+		at   string // the server that knows it
+	}{{"a seed", seed, before}, {"a JWT", user(time.Now().Add(time.Hour)), after}, {"a seed again", seed, before}} {
+		if err := os.WriteFile(file, kind.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			nc = dialed(t, bus.Dialing{URL: before + "," + after, CredentialsFile: file, Inbox: bus.Inbox, Name: "test", Log: zap.NewNop(), Wait: true})
+		} else {
+			back := nc.StatusChanged(nats.CONNECTED)
+			if err := nc.ForceReconnect(); err != nil {
+				t.Fatal(err)
+			}
+			awaitStatus(t, nc, back)
+		}
+		if got := nc.ConnectedUrl(); got != kind.at {
+			t.Errorf("with %s it is connected to %q, want %q", kind.name, got, kind.at)
+		}
+	}
+}
+
 // dialed is a connection that is there.
 func dialed(t *testing.T, d bus.Dialing) *nats.Conn {
 	t.Helper()

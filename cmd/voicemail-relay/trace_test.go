@@ -45,8 +45,8 @@ func inTracedWorld(t *testing.T, flags []string, test func(w *world, c *collecto
 			if !stopped {
 				stopped = true
 				w.halt()
-				if err := w.tracer.Stop(context.Background()); err != nil {
-					w.t.Error(err)
+				if unsent, err := w.tracer.Stop(context.Background()); unsent != 0 || err != nil {
+					w.t.Errorf("%d spans were not sent: %v", unsent, err)
 				}
 			}
 		}
@@ -294,8 +294,8 @@ func TestSpansAreSentByTheStandardVariables(t *testing.T) {
 		{"an exporter that is not there", []string{endpoint, "OTEL_TRACES_EXPORTER=zipkin"}, false, "set otlp or none"},
 		{"sampled out", []string{endpoint, "OTEL_TRACES_SAMPLER=always_off"}, false, ""},
 		{"headers that cannot be read", []string{endpoint, "OTEL_EXPORTER_OTLP_HEADERS=canary-token"}, true, "opentelemetry cannot use one of the OTEL_ variables"},
-		{"a collector that is gone", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:canary-token@127.0.0.1:1/canary-signature"}, false, "traces are not sent, or not as the OTEL_ variables say"},
-		{"a collector that is silent", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + mute.Addr().String()}, false, "the last spans could not be sent"},
+		{"a collector that is gone", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:canary-token@127.0.0.1:1/canary-signature"}, false, `"variable":"OTEL_EXPORTER_OTLP_ENDPOINT"`},
+		{"a collector that is silent", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + mute.Addr().String()}, false, `the last spans could not be sent: they are given up","unsent_since_start":3`},
 	}
 	site := newGround(t)
 	for i, row := range rows {

@@ -22,14 +22,20 @@ func (a *app) tracing(ctx context.Context, log *zap.Logger) *trace.Tracer {
 	return t
 }
 
-// endTracing sends the last spans, by a date, but within a second at least.
+// lastSpans is how long a collector may take for the last spans: one that answers takes them at once.
+const lastSpans = 3 * time.Second
+
+// endTracing sends the last spans, within lastSpans and by a date, the end of shutdown_grace. What is left then is given up.
 func endTracing(t *trace.Tracer, by time.Time, log *zap.Logger) {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), max(time.Until(by), time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), min(time.Until(by), lastSpans))
 	defer cancel()
-	if err := t.Stop(ctx); err != nil {
-		log.Warn("the last spans could not be sent", zap.Error(err))
+	switch unsent, err := t.Stop(ctx); {
+	case err != nil:
+		log.Warn("the last spans could not be sent: they are given up", zap.Int64("unsent_since_start", unsent), zap.Error(err))
+	case unsent > 0:
+		log.Warn("spans were given up", zap.Int64("unsent_since_start", unsent))
 	}
 }

@@ -29,12 +29,22 @@ func (c *credentials) option() (nats.Option, error) {
 	}
 	defer kp.Wipe()
 	if word != "" {
-		return nats.UserCredentials(c.file), nil
+		return nats.UserJWT(c.word, c.sign), nil
 	}
 	if c.pub, err = kp.PublicKey(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	return nats.Nkey(c.pub, c.sign), nil
+}
+
+// word is what the client introduces itself with where there is a JWT.
+func (c *credentials) word() (string, error) {
+	kp, word, err := c.read()
+	if err != nil {
+		return "", err
+	}
+	defer kp.Wipe()
+	return word, c.introduce(kp, word)
 }
 
 func (c *credentials) read() (kp nkeys.KeyPair, word string, err error) {
@@ -59,27 +69,39 @@ func (c *credentials) read() (kp nkeys.KeyPair, word string, err error) {
 var errCredentials = errors.New("nats.credentials_file")
 
 // errRotated ends a try that was made with the key before.
-var errRotated = errors.New("nats.credentials_file holds another key now")
+var errRotated = errors.New("nats.credentials_file holds another key now, or credentials of another kind")
 
-// sign proves that the relay has the key. The client knows one public key for good: where the file holds another by now it is told, which is
-// safe here alone, since it holds its lock while it asks; its next try succeeds.
+// sign proves that the relay has the key.
 func (c *credentials) sign(nonce []byte) ([]byte, error) {
-	kp, _, err := c.read()
+	kp, word, err := c.read()
 	if err != nil {
 		return nil, err
 	}
 	defer kp.Wipe()
-	pub, err := kp.PublicKey()
-	if err != nil {
+	if err := c.introduce(kp, word); err != nil {
 		return nil, err
+	}
+	return kp.Sign(nonce)
+}
+
+// introduce holds the client to what the file says. It knows one public key for good, or that a JWT says it: where the file holds another key by
+// now, or the other kind, it is told, which is safe here alone, since it holds its lock while it asks; its next try succeeds.
+func (c *credentials) introduce(kp nkeys.KeyPair, word string) error {
+	pub, said := "", nats.UserJWTHandler(c.word)
+	if word == "" {
+		var err error
+		if pub, err = kp.PublicKey(); err != nil {
+			return err
+		}
+		said = nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if pub != c.pub && c.nc != nil {
-		c.nc.Opts.Nkey, c.pub = pub, pub
-		return nil, errRotated
+	if pub == c.pub || c.nc == nil {
+		return nil
 	}
-	return kp.Sign(nonce)
+	c.nc.Opts.Nkey, c.nc.Opts.UserJWT, c.pub = pub, said, pub
+	return errRotated
 }
 
 // of notes whose they are.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,7 +24,8 @@ const mostMailboxes = 64
 // each of their answers goes through one more goroutine, a map, and a channel of its own. They are the way for who finds no mailbox free.
 type mailboxes struct {
 	nc     *nats.Conn
-	within time.Duration // how long an answer is waited for
+	within time.Duration                 // how long an answer is waited for
+	lost   atomic.Pointer[chan struct{}] // closed when the connection of the moment is lost: it took the answers along
 	mu     sync.Mutex
 	made   int // and in use
 	free   []*mailbox
@@ -37,10 +39,27 @@ type mailbox struct {
 	timer   *time.Timer
 }
 
-func newMailboxes(nc *nats.Conn) *mailboxes { return &mailboxes{nc: nc, within: answerWithin} }
+func newMailboxes(nc *nats.Conn) *mailboxes {
+	x := &mailboxes{nc: nc, within: answerWithin}
+	lost := make(chan struct{})
+	x.lost.Store(&lost)
+	go x.watch(nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)) // ends with the connection
+	return x
+}
+
+// watch tells those who wait for an answer when the connection is lost, or replaced on purpose.
+func (x *mailboxes) watch(status chan nats.Status) {
+	defer x.nc.RemoveStatusListener(status)
+	defer func() { close(*x.lost.Load()) }()
+	for !x.nc.IsClosed() {
+		<-status
+		next := make(chan struct{})
+		close(*x.lost.Swap(&next))
+	}
+}
 
 // request sends a message and returns the first answer to it that counts, if that is asked; nil: any does. Without one within 5 s, or before ctx
-// ends, it fails as the client's own requests do.
+// ends, it fails as the client's own requests do; with nats.ErrDisconnected as soon as the connection is lost on which it was asked.
 func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.Msg) bool) (*nats.Msg, error) {
 	in, err := x.take()
 	if err != nil {
@@ -55,6 +74,7 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 	defer func() { x.give(in, deaf) }()
 	in.asked++
 	m.Reply = in.address + strconv.FormatUint(in.asked, 10)
+	lost := *x.lost.Load() // before it is sent: what is lost later has lost it, too
 	if err := x.nc.PublishMsg(m); err != nil {
 		return nil, err
 	}
@@ -73,6 +93,8 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 		case <-in.timer.C:
 			deaf = true // perhaps: the server tells of a subscription that it does not grant behind it alone
 			return nil, nats.ErrTimeout
+		case <-lost:
+			return nil, nats.ErrDisconnected
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -78,5 +79,42 @@ func TestDeafMailboxesAreLeft(t *testing.T) {
 	}
 	if x.made != 0 || len(x.free) != 0 || nc.NumSubscriptions() != before {
 		t.Errorf("%d mailboxes made, %d free, %d subscriptions, want that it is gone", x.made, len(x.free), nc.NumSubscriptions()-before)
+	}
+}
+
+// What is asked on a connection that goes is not answered on the next: it is given up at once, and can be asked again there.
+func TestQuestionsEndWithTheirConnection(t *testing.T) {
+	nc, _ := onServer(t, testConfig(t))
+	x := newMailboxes(nc)
+	x.within = time.Hour // nothing but the connection ends it
+	for range 2 {
+		heard := make(chan *nats.Msg, 1)
+		silent, err := nc.ChanSubscribe("silence", heard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the question
+			<-heard
+			if err := nc.ForceReconnect(); err != nil {
+				t.Error(err)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if _, err := x.request(ctx, &nats.Msg{Subject: "silence"}, nil); !errors.Is(err, nats.ErrDisconnected) {
+			t.Errorf("asked on a connection that goes: %v, want %v", err, nats.ErrDisconnected)
+		}
+		cancel()
+		_ = silent.Unsubscribe()
+		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+		if err := Connected(ctx, nc); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.request(ctx, &nats.Msg{Subject: "nobody.hears"}, nil); !errors.Is(err, nats.ErrNoResponders) {
+			t.Errorf("asked on the next one: %v, want %v", err, nats.ErrNoResponders)
+		}
+		cancel()
+	}
+	if x.made != 1 || len(x.free) != 1 {
+		t.Errorf("%d mailboxes are free of %d, want the one that was made: it is subscribed to anew", len(x.free), x.made)
 	}
 }

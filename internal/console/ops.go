@@ -56,9 +56,13 @@ func answer(w http.ResponseWriter, status int, text string) {
 	_, _ = fmt.Fprintln(w, text)
 }
 
-// Serve serves on a listener until ctx ends; nil then.
+// slowest is how long a client may take to send its request, and to take the answer: more than the 10 s that Prometheus gives a scrape by
+// default.
+const slowest = 15 * time.Second
+
+// Serve serves on a listener until ctx ends; nil then. Who holds a connection and does nothing with it is parted from.
 func (o Ops) Serve(ctx context.Context, l net.Listener) error {
-	s := &http.Server{Handler: o.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	s := &http.Server{Handler: o.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: slowest, WriteTimeout: slowest, IdleTimeout: time.Minute}
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -127,8 +126,6 @@ func readID(o object, names ...string) (string, error) {
 	return "", fmt.Errorf("%s is missing", names[0])
 }
 
-var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}`)
-
 // trace finds the trace context where W3C, and the CloudEvents extension for distributed tracing, put it.
 func trace(h map[string][]string, o object) Trace {
 	for _, t := range []Trace{
@@ -136,7 +133,7 @@ func trace(h map[string][]string, o object) Trace {
 		{header(h, "ce-traceparent"), header(h, "ce-tracestate")},
 		{o.text("traceparent"), o.text("tracestate")},
 	} {
-		if traceparent.MatchString(t.Parent) && len(t.Parent) <= 512 && len(t.State) <= 512 && !strings.ContainsAny(t.Parent+t.State, "\r\n") {
+		if t.passable() {
 			return t
 		}
 	}

@@ -15,12 +15,9 @@ import (
 // quote has OpenTelemetry complain in the relay's log. It knows one place for that in a process, and would write to standard error by itself,
 // values of variables included: OTEL_EXPORTER_OTLP_HEADERS holds a secret.
 func quote(log *zap.Logger) {
-	if log == nil {
-		log = zap.NewNop()
-	}
 	otel.SetLogger(logr.New(complaints{log}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		log.Warn("traces are not sent, or not as the OTEL_ variables say; calls go on without", zap.String("of", class(err)))
+		log.Warn("traces are not made as the OTEL_ variables say; calls go on without", zap.String("of", class(err)))
 	}))
 }
 

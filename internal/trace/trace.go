@@ -32,9 +32,10 @@ type Config struct {
 // A Tracer makes spans. Its methods may be called from many goroutines, and never wait for a collector: spans that it does not take in time are
 // dropped.
 type Tracer struct {
-	provider *sdk.TracerProvider
-	tracer   trace.Tracer
-	words    propagation.TraceContext
+	sender *sender
+	tally  *tally
+	tracer trace.Tracer
+	words  propagation.TraceContext
 }
 
 // Wanted says whether the environment asks for traces: by an endpoint, or by OTEL_TRACES_EXPORTER=otlp, unless OTEL_SDK_DISABLED is true. The
@@ -62,6 +63,9 @@ func Wanted(environ []string) (bool, error) {
 
 // Start makes a tracer by the standard OTEL_… variables, which the SDK reads from the process's environment. A collector is not waited for.
 func Start(ctx context.Context, cfg Config) (*Tracer, error) {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
 	quote(cfg.Log)
 	var opts []otlptracehttp.Option
 	if cfg.Client != nil {
@@ -78,14 +82,17 @@ func Start(ctx context.Context, cfg Config) (*Tracer, error) {
 	if err != nil { // a variable that cannot be read, in part: what could be is in it
 		otel.Handle(err)
 	}
-	provider := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(res))
-	return &Tracer{provider: provider, tracer: provider.Tracer("voicemail-relay", trace.WithInstrumentationVersion(cfg.Version))}, nil
+	send := &sender{SpanExporter: exporter, log: cfg.Log}
+	count := &tally{SpanProcessor: sdk.NewBatchSpanProcessor(send)}
+	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(count), sdk.WithResource(res))
+	return &Tracer{sender: send, tally: count, tracer: provider.Tracer("voicemail-relay", trace.WithInstrumentationVersion(cfg.Version))}, nil
 }
 
-// Stop sends what is left, until ctx ends.
-func (t *Tracer) Stop(ctx context.Context) error {
-	if err := t.provider.Shutdown(ctx); err != nil {
-		return fmt.Errorf("traces: %w", err)
+// Stop sends what is left, until ctx ends. It returns how many of the spans that were to be sent since Start never were: the collector did not
+// take them, or not in time.
+func (t *Tracer) Stop(ctx context.Context) (unsent int64, err error) {
+	if err = t.tally.Shutdown(ctx); err != nil { // not the provider's: after ctx's end that does nothing
+		err = fmt.Errorf("traces: %w", err)
 	}
-	return nil
+	return t.tally.ended.Load() - t.sender.sent.Load(), err
 }
