@@ -243,3 +243,37 @@ func TestBudgetIsKeptAfterTheLedgerStoodStill(t *testing.T) {
 		}
 	})
 }
+
+// TestFreshCallsKeepTheirPaceWhileAllThatWaitComeDue has the line take every seat, and then fresh calls come: they get most of the seats, and none of
+// them is stored only to be read again.
+func TestFreshCallsKeepTheirPaceWhileAllThatWaitComeDue(t *testing.T) {
+	const seats, waiting, fresh = 16, 600, 320
+	took := 200 * time.Millisecond
+	inWorld(t, []string{"wait.first=5m", "calls.concurrency=16", "smartassist.concurrency=16", "log.level=info"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Slow(took, emu.Ready("x")))
+		for i := range waiting {
+			w.session(fmt.Sprintf("w%d", i))
+		}
+		pass(5*time.Minute + took/2)
+		long := time.Now().Add(-10 * time.Minute).UTC().Format(time.RFC3339) // need not wait
+		for i := range fresh {
+			w.call(fmt.Sprintf(`{"botId":"st-1","sessionId":"f%d","endedAt":%q}`, i, long))
+		}
+		alone := took * fresh / seats
+		pass(alone * 5 / 4)
+		told := map[string]int{}
+		for _, v := range w.verdicts() {
+			told[v.str("sessionId")[:1]]++
+		}
+		if told["f"] != fresh {
+			t.Errorf("%d of %d fresh calls were told in %s, want all: alone they take %s", told["f"], fresh, alone*5/4, alone)
+		}
+		if told["w"] < fresh/10 {
+			t.Errorf("%d that waited were told meanwhile, want an eighth at least of what fresh calls get", told["w"])
+		}
+		if m := metricsText(t, w.daemon); strings.Contains(m, `appointments_total{why="in line"}`) {
+			t.Errorf("a fresh call was stored to stand in line, though seats become free all the time")
+		}
+		w.await(waiting+fresh, time.Minute)
+	})
+}

@@ -1,0 +1,71 @@
+package bus
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"voicemail-relay/internal/budget"
+)
+
+func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
+	const seats = 16
+	purse := func(limit int) *budget.Purse {
+		p, err := budget.New(budget.Config{Limit: limit, Seats: seats, Shared: budget.NewSeats(seats), Key: "purse.x", ProbeFirst: time.Second, ProbeMax: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(time.Hour) // the zero time of a stock is long ago
+		free, limited := Account{Name: "x", Seats: seats, Purse: purse(0)}, Account{Name: "x", Seats: seats, Purse: purse(60)}
+		lineOf := func(accounts ...Account) *line {
+			return &line{b: &Bus{cfg: Config{Accounts: accounts}}, acct: accounts[0], ended: make(chan struct{}, 1)}
+		}
+		for _, row := range []struct {
+			what  string
+			l     *line
+			stock bool
+			busy  int64
+			want  bool
+		}{
+			{"its share in hand", lineOf(free), true, seats / shareOfLine, true},
+			{"less than its share", lineOf(free), true, seats/shareOfLine - 1, false},
+			{"no stock", lineOf(free), false, seats, false},
+			{"a limit: the budget decides", lineOf(limited), true, seats, false},
+			{"others beside it", lineOf(free, limited), true, seats, false},
+		} {
+			if row.l.busy.Store(row.busy); row.stock {
+				row.l.b.stock.Store(time.Now().UnixNano())
+			}
+			if got := row.l.holdsBack(); got != row.want {
+				t.Errorf("%s: holds back: %t, want %t", row.what, got, row.want)
+			}
+		}
+
+		l := lineOf(free)
+		l.b.stock.Store(time.Now().UnixNano())
+		l.busy.Store(seats / shareOfLine)
+		if ok, _, _ := l.acct.Purse.Acquire(); !ok || !l.holdsBack() {
+			t.Fatal("no seat, or it does not hold back")
+		}
+		l.end(false)
+		select {
+		case <-l.ended:
+		default:
+			t.Error("nobody is told that a call has ended, though the line holds back")
+		}
+		if l.holdsBack() {
+			t.Error("it holds back with less than its share in hand")
+		}
+		l.busy.Store(seats)
+		if !l.holdsBack() {
+			t.Error("it does not hold back with all seats in hand")
+		}
+		<-time.After(time.Second)
+		if l.holdsBack() {
+			t.Error("it still holds back a second after fresh calls were last in stock")
+		}
+	})
+}
