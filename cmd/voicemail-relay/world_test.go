@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,6 +31,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "6")                                                             // real processes mostly wait; bubbles are never parallel
 	ats.Register()                                                                                 // the server's clock goroutine has to begin outside of any bubble
 	testscript.Main(m, map[string]func(){"voicemail-relay": main, "test-nats-server": natsServer}) // puts the command on PATH, for scripts and real processes
 }
