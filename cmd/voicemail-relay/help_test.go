@@ -111,6 +111,7 @@ var notRun = map[string]string{
 // TestExamplesOfHelpRun runs what --help shows, word by word, before a relay with its server. What does not end by itself has to be there after a
 // while, and to end well when it is told to.
 func TestExamplesOfHelpRun(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

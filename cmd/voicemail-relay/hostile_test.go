@@ -72,6 +72,7 @@ func TestLinksAreNeverFollowed(t *testing.T) {
 }
 
 func TestTextsOfOthersCannotDriveATerminal(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

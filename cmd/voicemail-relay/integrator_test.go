@@ -76,6 +76,7 @@ func (s place) event(t *testing.T, id, body string, header ...string) {
 }
 
 func TestBridgeTurnsPostsIntoCalls(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}
@@ -137,6 +138,7 @@ func TestBridgeTurnsPostsIntoCalls(t *testing.T) {
 }
 
 func TestConsumersKeepEachVoicemailOnce(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

@@ -103,6 +103,7 @@ func freePort(t *testing.T) string {
 }
 
 func TestSmallSiteWithEmbeddedServer(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}
@@ -237,6 +238,7 @@ func TestRunWithoutServerWaitsAndOthersGiveUp(t *testing.T) {
 }
 
 func TestDemoShowsEveryKindAndEnds(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}
@@ -253,6 +255,7 @@ func TestDemoShowsEveryKindAndEnds(t *testing.T) {
 }
 
 func TestSetupSaysWhatItDoes(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

