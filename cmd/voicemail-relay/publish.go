@@ -41,7 +41,7 @@ asked for again, unless with --again.`,
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usagef("publish takes BOT and SESSION, got %d arguments", len(args))
+				return usagef("publish takes BOT and SESSION, got %s", plural(len(args), "argument"))
 			}
 			return nil
 		},

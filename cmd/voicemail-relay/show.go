@@ -134,7 +134,7 @@ func (s *show) summary(requests int) {
 		s.verdicts[relay.KindReady], s.verdicts[relay.KindAbsent], s.verdicts[relay.KindFailed], plural(requests, "request"), plural(s.repeats, "repeat"))
 }
 
-func plural(n int, what string) string {
+func plural[N int | uint64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -9,6 +9,15 @@ import (
 	"voicemail-relay/internal/relay"
 )
 
+func TestWatchCountsInWords(t *testing.T) {
+	for n, want := range map[string]string{"0": "0 requests", "1": "1 request", "2": "2 requests"} {
+		line := verdictLine(bus.StoredVerdict{Kind: relay.KindAbsent, Body: []byte(`{"botId":"b","sessionId":"s","requests":` + n + `}`)}, false)
+		if !strings.HasSuffix(line, "  "+want) {
+			t.Errorf("%s: %q", n, line)
+		}
+	}
+}
+
 // What people publish while demo runs is not among its numbered calls.
 func TestDemoNamesCallsOfOthersByTheirSession(t *testing.T) {
 	var out bytes.Buffer
