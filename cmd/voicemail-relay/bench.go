@@ -138,7 +138,7 @@ func (a *app) bench(ctx context.Context, p bench.Programs, b benching) error {
 	if b.asJSON {
 		return a.printJSON(r)
 	}
-	fmt.Fprintf(a.stdout, "\nmedians of %d rounds, and beside the %s in the same round:\n", r.Rounds, r.Yardstick)
+	fmt.Fprintf(a.stdout, "\nmedians of %s, and beside the %s in the same round:\n", plural(r.Rounds, "round"), r.Yardstick)
 	for _, e := range r.Each {
 		fmt.Fprintf(a.stdout, "%-20s %6.0f calls/s %5.2f  %6.1f µs %5.2f  server %6.1f µs %5.2f  %5.1f MiB  %4.0f ms to start  %.2f requests a call  %d connections\n", e.Name, e.Median.CallsPerSecond, e.Ratio.CallsPerSecond,
 			e.Median.CPU, e.Ratio.CPU, e.Median.ServerCPU, e.Ratio.ServerCPU, e.Median.PeakMiB, e.Median.StartMS, e.Median.RequestsPerCall, e.Median.Connections)

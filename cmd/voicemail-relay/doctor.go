@@ -38,8 +38,8 @@ something to do. It creates and changes nothing. A check ends as
   warn  it works, and may not at a bad moment; the exit code stays 0
   fail  it does not work; the exit code is 1
 
-For each account it asks the API once, for a session that is made up: that costs one request of the account's budget, taken through the purse
-that the relays share. With --no-request it does not. An API may refuse credentials and a bot that it does not know in the same words: name a bot
+For each account it asks the API once, for a session that is made up: that costs one request out of the account's budget, which
+the relays share. With --no-request it does not. An API may refuse credentials and a bot that it does not know in the same words: name a bot
 of the account with --bot to be sure.`,
 		Example: `  voicemail-relay doctor --config relay.yaml
   voicemail-relay doctor --config relay.yaml --no-request --json

@@ -44,7 +44,7 @@ func (d *doctor) api(ctx context.Context) {
 			d.tell(checkup.Skipped("token", of, "not asked: there is no way to the API"))
 			continue
 		}
-		paid, why := true, "not out of a purse, since none is shared"
+		paid, why := true, "not out of a budget, since none is shared"
 		if kept {
 			paid, why = d.spend(ctx, acct, records)
 		}
@@ -83,16 +83,16 @@ func (d *doctor) budget(ctx context.Context, acct settings.Account, records budg
 		d.tell(checkup.Good(check, of, "no limit is set (rate_limit 0)"))
 		return false
 	}
-	limit := fmt.Sprintf("%d requests a minute", acct.RateLimit)
+	limit := plural(acct.RateLimit, "request") + " a minute"
 	if records == nil {
-		d.tell(checkup.Good(check, of, "%s; there is no purse that relays share", limit))
+		d.tell(checkup.Good(check, of, "%s; there is no budget record that relays share", limit))
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	value, revision, stored, err := records.Read(ctx, "purse."+relay.Token(acct.Name))
 	if err != nil {
-		d.tell(checkup.Failure(check, of, "its purse cannot be read: "+err.Error(), "look at bucket VOICEMAIL_BUDGET, and at the NATS user's permissions: without it no request is granted"))
+		d.tell(checkup.Failure(check, of, "its record cannot be read: "+err.Error(), "look at bucket VOICEMAIL_BUDGET, and at the NATS user's permissions: without it no request is granted"))
 		return false
 	}
 	if revision == 0 {
@@ -102,7 +102,7 @@ func (d *doctor) budget(ctx context.Context, acct settings.Account, records budg
 	g, ok := budget.ReadRecord(value, time.Since(stored), acct.RateLimit)
 	switch {
 	case !ok:
-		d.tell(checkup.Warning(check, of, "its purse holds something else than a purse", "look who else writes to the bucket; a relay begins it anew"))
+		d.tell(checkup.Warning(check, of, "its record holds something else than a budget", "look who else writes to the bucket; a relay begins it anew"))
 	case g.Pause > 0:
 		d.tell(checkup.Warning(check, of, fmt.Sprintf("the API wants nothing for %s more: over its rate limit, or Retry-After", g.Pause.Round(time.Second)), "if it happens often, look who else spends the account's budget, and lower rate_limit"))
 	case g.Pace < 0.9:
@@ -131,7 +131,7 @@ func (d *doctor) spend(ctx context.Context, acct settings.Account, records budge
 		ok, _, w := p.Acquire()
 		switch end, _ := ctx.Deadline(); {
 		case ok:
-			return true, "out of the shared purse"
+			return true, "out of the shared budget"
 		case w.Closed && w.For > time.Until(end):
 			return false, fmt.Sprintf("the API wants nothing for %s more", w.For.Round(time.Second))
 		}
@@ -147,7 +147,7 @@ func (d *doctor) spend(ctx context.Context, acct settings.Account, records budge
 		}
 		again.Stop()
 		if ctx.Err() != nil {
-			return false, fmt.Sprintf("the shared purse granted nothing within %s: the relays need it all", patience)
+			return false, fmt.Sprintf("the shared budget granted nothing within %s: the relays need it all", patience)
 		}
 	}
 }

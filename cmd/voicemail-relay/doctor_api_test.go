@@ -103,7 +103,7 @@ func TestDoctorTakesAnUnknownBotForAGoodToken(t *testing.T) {
 	}
 }
 
-// Doctor's request is taken out of the purse that the relays share, and not made when that has none.
+// Doctor's request is taken out of the budget that the relays share, and not made when that has none.
 func TestDoctorSpendsFromTheSharedPurse(t *testing.T) {
 	ctx := context.Background()
 	c := newClinic(t, "").connect("")
@@ -114,11 +114,11 @@ func TestDoctorSpendsFromTheSharedPurse(t *testing.T) {
 	}
 	purse := "purse." + relay.Token(testApp)
 	d := c.doctor()
-	if got := d.find("token")[0].Found; !strings.Contains(got, "out of the shared purse") {
+	if got := d.find("token")[0].Found; !strings.Contains(got, "out of the shared budget") {
 		t.Errorf("it says %s", got)
 	}
 	if _, err := kv.Get(ctx, purse); err != nil {
-		t.Errorf("the purse was not drawn on: %v", err)
+		t.Errorf("the budget was not drawn on: %v", err)
 	}
 	for _, row := range []struct {
 		name, record string
@@ -127,7 +127,7 @@ func TestDoctorSpendsFromTheSharedPurse(t *testing.T) {
 	}{
 		{"paused", `{"born":"x","at":100,"tokens":0,"pace":1,"pause":300,"calm":600}`, 0, warn("budget", "account "+testApp, "the API wants nothing for 5m0s more", "who else spends the account's budget")},
 		{"slowed down", `{"born":"x","at":100,"tokens":2,"pace":0.3,"calm":0}`, 1, warn("budget", "account "+testApp, "slowed down to 30 % of 60 requests a minute", "lower rate_limit")},
-		{"none", `"canary-token"`, 1, warn("budget", "account "+testApp, "holds something else than a purse", "who else writes")},
+		{"none", `"canary-token"`, 1, warn("budget", "account "+testApp, "holds something else than a budget", "who else writes")},
 	} {
 		before := c.emu.Requests()
 		if _, err := kv.PutString(ctx, purse, row.record); err != nil {

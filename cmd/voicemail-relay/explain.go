@@ -27,7 +27,7 @@ says what that can mean.`,
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usagef("explain takes BOT and SESSION, got %d arguments", len(args))
+				return usagef("explain takes BOT and SESSION, got %s", plural(len(args), "argument"))
 			}
 			for i, name := range []string{"BOT", "SESSION"} {
 				if err := relay.CheckID(args[i]); err != nil {
@@ -103,9 +103,9 @@ func unknownSession(s bus.Session) error {
 	default:
 		text += fmt.Sprintf("; no call waits in stream %s", lag.Stream)
 	}
-	text += fmt.Sprintf("; looked through %d verdicts", s.Looked)
+	text += "; looked through " + plural(s.Looked, "verdict")
 	if s.Unlooked > 0 {
-		text += fmt.Sprintf(", and not through %d older ones", s.Unlooked)
+		text += ", and not through " + plural(s.Unlooked, "older one")
 	}
 	return fmt.Errorf("%s", text)
 }

@@ -67,6 +67,18 @@ func TestExplainTellsEachStage(t *testing.T) {
 	})
 }
 
+func TestExplainWithoutTheLedgerEndsWithTheCure(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.halt()
+		if err := w.js.DeleteKeyValue(context.Background(), "VOICEMAIL_LEDGER"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.explain("s1", false); err == nil || !strings.HasSuffix(err.Error(), ": run voicemail-relay setup") || !strings.HasPrefix(err.Error(), "there is no bucket VOICEMAIL_LEDGER") {
+			t.Errorf("it says %v", err)
+		}
+	})
+}
+
 func TestExplainTellsReplaysAndWhatTheLedgerForgot(t *testing.T) {
 	inWorld(t, []string{"wait.first=0s"}, func(w *world) {
 		w.emu.Script("s1", emu.Failed(), emu.NotYet())

@@ -32,7 +32,7 @@ has been replayed. The values of the publisher's own fields and the bytes of wha
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(_ *cobra.Command, args []string) (err error) {
 			if len(args) != 1 {
-				return usagef("failed show takes one SEQ, got %d arguments", len(args))
+				return usagef("failed show takes one SEQ, got %s", plural(len(args), "argument"))
 			}
 			seq, err = sequence(args[0])
 			return err

@@ -57,6 +57,15 @@ func (fs *fields) set(name string, raw []byte) {
 	*fs = append(*fs, field{name, raw})
 }
 
+// get is a field's value; false where there is no such field.
+func (fs fields) get(name string) (json.RawMessage, bool) {
+	i := slices.IndexFunc(fs, func(f field) bool { return f.name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return fs[i].raw, true
+}
+
 func (fs *fields) text(name, value string) { fs.set(name, quoted(value)) }
 
 // object writes them.

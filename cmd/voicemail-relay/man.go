@@ -19,7 +19,7 @@ func (a *app) manCommand() *cobra.Command {
 		Hidden:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("man takes one DIR, got %d arguments", len(args))
+				return usagef("man takes one DIR, got %s", plural(len(args), "argument"))
 			}
 			return nil
 		},

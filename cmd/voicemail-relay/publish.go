@@ -41,7 +41,7 @@ asked for again, unless with --again.`,
 		Annotations: map[string]string{usesSettings: "y"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usagef("publish takes BOT and SESSION, got %d arguments", len(args))
+				return usagef("publish takes BOT and SESSION, got %s", plural(len(args), "argument"))
 			}
 			return nil
 		},
@@ -93,12 +93,18 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 			return nil, usagef("--data: %w", err)
 		}
 	}
+	if err := p.contradicted(event, "--data"); err != nil {
+		return nil, err
+	}
 	for _, f := range p.fields {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok || name == "" {
 			return nil, usagef("--field: give name=text")
 		}
 		event.text(name, value)
+	}
+	if err := p.contradicted(event, "--field"); err != nil {
+		return nil, err
 	}
 	event.text("botId", p.bot)
 	event.text("sessionId", p.session)
@@ -122,6 +128,18 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 	return body, nil
 }
 
+// contradicted refuses fields that name another bot or session than the arguments; their values may be private and are not told.
+func (p publishing) contradicted(event fields, flag string) error {
+	for _, id := range []struct{ name, arg, value string }{{"botId", "BOT", p.bot}, {"streamId", "BOT", p.bot}, {"sessionId", "SESSION", p.session}} {
+		var value string
+		raw, ok := event.get(id.name)
+		if ok && (json.Unmarshal(raw, &value) != nil || value != id.value) {
+			return usagef("%s: its %s is not %s (%s): leave it out, or give the same", flag, id.name, id.arg, id.value)
+		}
+	}
+	return nil
+}
+
 func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, body []byte) error {
 	if strings.ContainsAny(s.Calls.Subject, "*>") {
 		return usagef("calls.subject %s has wildcards: set it to the subject to publish on", s.Calls.Subject)
@@ -135,11 +153,22 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 	if err != nil {
 		return err
 	}
+	return a.announce(ctx, s, js, p, body)
+}
+
+// announce publishes a call, and says so when nothing will come of it.
+func (a *app) announce(ctx context.Context, s settings.Settings, js jetstream.JetStream, p publishing, body []byte) error {
+	nc := js.Conn()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	m := nats.NewMsg(s.Calls.Subject)
 	m.Data = body
 	key := relay.Call{Bot: p.bot, Session: p.session}.Key()
+	var settled *relay.Record
+	if !p.again {
+		settled = lookedUp(ctx, s, js, key) // before the call is settled itself
+	}
+	before := nc.LastError()
 	if p.again {
 		l, err := bus.OpenLedger(ctx, js, names(s))
 		if err != nil {
@@ -154,7 +183,7 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 		}
 	}
 	ack, err := js.PublishMsg(ctx, m)
-	if denied := bus.Denied(nc); err != nil && denied != nil {
+	if denied := bus.Denied(nc); err != nil && denied != nil && nc.LastError() != before {
 		return fmt.Errorf("publish on %s: %w", s.Calls.Subject, denied)
 	}
 	if err != nil {
@@ -163,10 +192,37 @@ func (a *app) publish(ctx context.Context, s settings.Settings, p publishing, bo
 	if p.asJSON {
 		out, _ := json.Marshal(map[string]any{"stream": ack.Stream, "seq": ack.Sequence, "duplicate": ack.Duplicate})
 		fmt.Fprintln(a.stdout, string(out))
+	} else {
+		fmt.Fprintf(a.stdout, "published on %s: stream %s, sequence %d\n", s.Calls.Subject, ack.Stream, ack.Sequence)
+	}
+	if settled != nil {
+		fmt.Fprintf(a.stderr, "the session is settled already (%s at %s, sequence %d), so the relay will fold this call: publish it with --again to have it asked for once more\n",
+			settled.Verdict, clock(settled.At), settled.Sequence)
+	}
+	return nil
+}
+
+// lookedUp is what the ledger holds of a session; nil where it holds nothing, may not be read, or does not answer within a moment.
+func lookedUp(ctx context.Context, s settings.Settings, js jetstream.JetStream, key string) *relay.Record {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	nc := js.Conn()
+	handler := nc.ErrorHandler()
+	defer nc.SetErrorHandler(handler)
+	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) { // it looks like a time-out otherwise, and a publisher may well lack the right
+			cancel()
+		}
+	})
+	l, err := bus.OpenLedger(ctx, js, names(s))
+	if err != nil {
 		return nil
 	}
-	fmt.Fprintf(a.stdout, "published on %s: stream %s, sequence %d\n", s.Calls.Subject, ack.Stream, ack.Sequence)
-	return nil
+	rec, found, err := l.Get(ctx, key)
+	if err != nil || !found {
+		return nil
+	}
+	return &rec
 }
 
 // unconfirmed says why a stream did not confirm a call, as far as that can be found out.

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"voicemail-relay/internal/relay"
+	"voicemail-relay/internal/settings"
 )
 
 func TestPublishedBody(t *testing.T) {
@@ -16,7 +21,12 @@ func TestPublishedBody(t *testing.T) {
 		{"ids alone", publishing{}, `{"botId":"b","sessionId":"s"}`},
 		{"values keep their bytes", publishing{data: ` {"z":{"b":1.0e2,"a":"<&>\u00e9"},"n": [ 1,2 ] , "a":12345678901234567890} `}, `{"z":{"b":1.0e2,"a":"<&>\u00e9"},"n":[ 1,2 ],"a":12345678901234567890,"botId":"b","sessionId":"s"}`},
 		{"a field with an ampersand", publishing{fields: []string{"k<=a&b"}}, `{"k<":"a&b","botId":"b","sessionId":"s"}`},
-		{"a field over data, ids over both", publishing{data: `{"x":1,"botId":"other"}`, fields: []string{"x=2"}, ended: "2026-11-24t10:00:00z", voicemail: "false"}, `{"x":"2","botId":"b","sessionId":"s","endedAt":"2026-11-24t10:00:00z","voicemail":false}`},
+		{"a field over data", publishing{data: `{"x":1,"botId":"b"}`, fields: []string{"x=2"}, ended: "2026-11-24t10:00:00z", voicemail: "false"}, `{"x":"2","botId":"b","sessionId":"s","endedAt":"2026-11-24t10:00:00z","voicemail":false}`},
+		{"the ids once more", publishing{data: `{"sessionId":"s","streamId":"b"}`, fields: []string{"botId=b"}}, `{"sessionId":"s","streamId":"b","botId":"b"}`},
+		{"another bot in data", publishing{data: `{"botId":"other"}`}, "--data: its botId is not BOT (b): leave it out, or give the same"},
+		{"another by its alias", publishing{data: `{"streamId":"other"}`}, "--data: its streamId is not BOT (b)"},
+		{"another session in a field", publishing{fields: []string{"sessionId=other"}}, "--field: its sessionId is not SESSION (s)"},
+		{"a number for a bot", publishing{data: `{"botId":7}`}, "--data: its botId is not BOT (b)"},
 		{"a brace too many", publishing{data: `{"a":1}}`}, "--data: not a JSON object alone"},
 		{"two objects", publishing{data: `{"a":1}{}`}, "--data: not a JSON object alone"},
 		{"a cut one", publishing{data: `{"a":1`}, "--data: not a JSON object"},
@@ -46,4 +56,59 @@ func TestPublishedBody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// announce publishes a session's call as the command does.
+func (w *world) announce(p publishing) (stdout, stderr string) {
+	w.t.Helper()
+	p.bot, p.session = "st-1", "s1"
+	body, err := p.body(strings.NewReader(""))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	stdout, stderr, err = w.tell(func(a *app, ctx context.Context, s settings.Settings, js jetstream.JetStream) error {
+		return a.announce(ctx, s, js, p, body)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return stdout, stderr
+}
+
+func TestPublishSaysWhatTheRelayWillFold(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		hint := publishing{voicemail: "false"} // settled before publish could look it up afterwards
+		if out, errs := w.announce(hint); !strings.Contains(out, "sequence 1") || errs != "" {
+			t.Errorf("a fresh session: %s%s", out, errs)
+		}
+		v := w.one(time.Minute)
+		pass(time.Second)
+		if v.subject != "voicemail.absent" {
+			t.Errorf("told on %s", v.subject)
+		}
+		for _, p := range []publishing{hint, {voicemail: "false", asJSON: true}} {
+			out, errs := w.announce(p)
+			if !strings.Contains(errs, "settled already (absent at ") || !strings.Contains(errs, "publish it with --again") || strings.Contains(out, "settled") {
+				t.Errorf("a settled session: %s%s", out, errs)
+			}
+		}
+		if _, errs := w.announce(publishing{again: true}); errs != "" {
+			t.Errorf("asked for once more: %s", errs)
+		}
+		w.await(2, time.Hour)
+	})
+}
+
+// A user that may publish and nothing else is neither kept waiting nor told of a ledger.
+func TestPublishNeedsNoLedger(t *testing.T) {
+	inGuardedWorld(t, nil, func(w *world, _ *transcript) {
+		w.start()
+		w.by("publisher", func() {
+			began := time.Now()
+			out, errs := w.announce(publishing{})
+			if took := time.Since(began); !strings.Contains(out, "sequence 1") || errs != "" || took > 100*time.Millisecond {
+				t.Errorf("after %s: %s%s", took, out, errs)
+			}
+		})
+	})
 }

@@ -112,6 +112,47 @@ func TestReadmeIsTrue(t *testing.T) {
 	}
 }
 
+// TestReadmeBudgetTable plays the days of the README's table that take a second or two; those of 24 hours take ten.
+func TestReadmeBudgetTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds of computing")
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, checked := regexp.MustCompile(` {2,}`), 0
+	var printed string
+	for _, m := range regexp.MustCompile("(?m)^\\| (?:`(--calls [^`]*)` )?\\| (\\S.*?) \\| (.*) \\|$").FindAllStringSubmatch(string(readme), -1) {
+		if m[1] != "" {
+			printed = ""
+		}
+		if strings.Contains(m[1], "@") {
+			out, errs, code := called(t, "", nil, append([]string{"simulate"}, strings.Fields(m[1])...)...)
+			if code != exitDone {
+				t.Fatalf("simulate %s: exit %d, %s", m[1], code, errs)
+			}
+			printed = out
+		}
+		if printed == "" {
+			continue
+		}
+		checked++
+		var has []string
+		for line := range strings.Lines(printed) { // policy, requests, per call, per voicemail, delay median, 95 %, 99 %, in 5 min, …
+			if c := space.Split(strings.TrimSpace(line), -1); c[0] == m[2] && len(c) > 7 {
+				has = []string{c[2], c[4], c[5], c[7]}
+			}
+		}
+		if got := strings.Join(has, " | "); got != m[3] {
+			t.Errorf("%s: simulate prints %q, the README says %q", m[2], got, m[3])
+		}
+	}
+	if checked < 6 {
+		t.Errorf("%d rows of the README's budget table are checked, want 6", checked)
+	}
+}
+
 // heldCommands is every script of CI, every test, and what files of deploy say of themselves.
 func heldCommands(t *testing.T) string {
 	t.Helper()

@@ -36,6 +36,9 @@ func (a *app) schemaCommand() *cobra.Command {
 				return err
 			}
 			doc, err := schemas.JSON(args[0])
+			if err != nil && check == "" {
+				return usagef("%w, asyncapi", err)
+			}
 			if err != nil {
 				return usageError{err}
 			}

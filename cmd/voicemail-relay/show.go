@@ -18,7 +18,8 @@ type show struct {
 	out      io.Writer
 	colour   bool
 	began    time.Time
-	number   map[string]int // of a session's call
+	calls    int            // of the demo's own that have ended
+	number   map[string]int // of a session's call, where it is one of these; "" is what was no call
 	settledN int
 	changed  chan struct{}
 	verdicts map[relay.Kind]int
@@ -33,7 +34,8 @@ func newShow(out io.Writer, colour bool) *show {
 func (s *show) ended(session, title string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.number[session] = len(s.number) + 1
+	s.calls++
+	s.number[session] = s.calls
 	s.line(session, "ended", "", title)
 }
 
@@ -78,6 +80,9 @@ func (s *show) verdict(v *relay.Verdict) {
 	case relay.KindFailed:
 		s.line(v.Call.Session, "FAILED", "31", string(v.Reason)+": "+v.Error)
 	}
+	if v.Call.Session == "" {
+		delete(s.number, "") // the next of them is another's
+	}
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -90,7 +95,18 @@ func (s *show) line(session, word, colour, what string) {
 	if s.colour && colour != "" {
 		word = "\x1b[" + colour + "m" + word + "\x1b[0m"
 	}
-	fmt.Fprintf(s.out, "%6.2fs  call %2d  %s  %s\n", time.Since(s.began).Seconds(), s.number[session], word, what)
+	fmt.Fprintf(s.out, "%6.2fs  %-7s  %s  %s\n", time.Since(s.began).Seconds(), s.label(session), word, what)
+}
+
+// label is what people know a call by: its number in the demo, or its session where they have published it themselves.
+func (s *show) label(session string) string {
+	switch n := s.number[session]; {
+	case n > 0:
+		return fmt.Sprintf("call %2d", n)
+	case session == "":
+		return "no call"
+	}
+	return session
 }
 
 // wait waits for n verdicts.
@@ -118,7 +134,7 @@ func (s *show) summary(requests int) {
 		s.verdicts[relay.KindReady], s.verdicts[relay.KindAbsent], s.verdicts[relay.KindFailed], plural(requests, "request"), plural(s.repeats, "repeat"))
 }
 
-func plural(n int, what string) string {
+func plural[N int | uint64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -35,7 +35,7 @@ func (a *app) simulateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Will the budget do? Play a day of calls in virtual time",
-		Long: `Simulate plays calls against the planner and the purse that run uses, in virtual time, and beside them the policies that are usual
+		Long: `Simulate plays calls against the planner and the budget that run uses, in virtual time, and beside them the policies that are usual
 elsewhere. It answers whether smartassist.rate_limit will do, and prints for each policy: requests per call and per voicemail, the delay from
 the voicemail being there to its event, voicemails missed, and how long the line of calls without budget became. Nothing is asked of anybody.
 The settings smartassist.rate_limit and wait.* count as they do for run.`,
@@ -215,14 +215,14 @@ func times(name, flag string, base time.Time) ([]time.Duration, error) {
 func printReport(out io.Writer, d simulation.Day, r simulation.Report) error {
 	limit := "no limit"
 	if d.Limit > 0 {
-		limit = fmt.Sprintf("%d requests a minute", d.Limit)
+		limit = plural(d.Limit, "request") + " a minute"
 		if d.Others > 0 {
 			limit += fmt.Sprintf(", of which others spend %g", d.Others)
 		}
 	}
 	first := r.Results[0]
 	span := d.Calls[len(d.Calls)-1].Round(time.Minute)
-	fmt.Fprintf(out, "%d calls in %s, %d of which leave a voicemail; %s.\n\n", first.Calls, span, first.Voicemails, limit)
+	fmt.Fprintf(out, "%s in %s, %d of which left a voicemail; %s.\n\n", plural(first.Calls, "call"), span, first.Voicemails, limit)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "policy\trequests\tper call\tper voicemail\tdelay median\t95 %\t99 %\tin 5 min\tmissed\tturned away\tpeak line\tlast verdict\t")
 	for _, p := range r.Results {

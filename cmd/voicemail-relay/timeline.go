@@ -49,7 +49,7 @@ func asked(firstSeen time.Time, id string, attempts int, asks []relay.Ask) (ms [
 	for i, ask := range asks {
 		detail := fmt.Sprintf("%s (%s)", strings.ReplaceAll(ask.Answer, "_", " "), plural(ask.Requests, "request"))
 		if i == 0 && attempts > len(asks) {
-			detail += fmt.Sprintf("; %d times before that", attempts-len(asks))
+			detail += "; " + plural(attempts-len(asks), "time") + " before that"
 		}
 		ms = append(ms, moment{ask.At, "asked", detail})
 	}

@@ -112,7 +112,7 @@ func verdictLine(v bus.StoredVerdict, reveal bool) string {
 	if e.TranscriptStatus != "" {
 		parts = append(parts, "transcript "+e.TranscriptStatus)
 	}
-	parts = append(parts, fmt.Sprintf("%d requests", e.Requests))
+	parts = append(parts, plural(e.Requests, "request"))
 	if e.Error != "" {
 		parts = append(parts, e.Error)
 	}

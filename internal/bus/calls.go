@@ -172,7 +172,7 @@ func (s *setup) skipped(ctx context.Context, stream string, start time.Time) err
 	}
 	ci := c.CachedInfo()
 	if left := ci.NumPending + ci.Delivered.Consumer; all > left && ci.Delivered.Consumer == 0 {
-		s.changed("durable %s skips %d calls that were stored before %s (ledger.keep)", n.durable(), all-left, start.UTC().Format(time.RFC3339))
+		s.changed("durable %s skips %s stored before %s (ledger.keep)", n.durable(), plural(all-left, "call"), start.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func OpenLedger(ctx context.Context, js jetstream.JetStream, n Names) (*Ledger, 
 func openLedger(ctx context.Context, js jetstream.JetStream, n Names, x *mailboxes) (*Ledger, error) {
 	kv, err := js.KeyValue(ctx, n.ledgerBucket())
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("there is no bucket %s: run voicemail-relay setup: %w", n.ledgerBucket(), err)
+		return nil, fmt.Errorf("there is no bucket %s (%w): run voicemail-relay setup", n.ledgerBucket(), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", n.ledgerBucket(), err)

@@ -280,7 +280,7 @@ func (s *setup) bucketTTL(ctx context.Context, kv jetstream.KeyValue, ttl time.D
 		s.changed("bucket %s keeps %s, was %s", kv.Bucket(), ttl, st.TTL())
 	}
 	if info.Config.Replicas != cfg.Replicas {
-		s.changed("bucket %s has %d replicas, had %d", kv.Bucket(), cfg.Replicas, info.Config.Replicas)
+		s.changed("bucket %s has %s, had %d", kv.Bucket(), plural(cfg.Replicas, "replica"), info.Config.Replicas)
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func starving(info *jetstream.ConsumerInfo, now time.Time) bool {
 // compare-and-set fold it.
 func (b *Bus) rebuild(ctx context.Context, p *puller, info *jetstream.ConsumerInfo) error {
 	if !b.cfg.Provision {
-		return fmt.Errorf("consumer %s of stream %s has %d messages and hands out none: delete it, and run voicemail-relay setup", p.consumer, p.on(), info.NumPending)
+		return fmt.Errorf("consumer %s of stream %s has %s and hands out none: delete it, and run voicemail-relay setup", p.consumer, p.on(), plural(info.NumPending, "message"))
 	}
 	cfg := info.Config
 	if cfg.DeliverPolicy != jetstream.DeliverAllPolicy { // a stream that keeps what is handled

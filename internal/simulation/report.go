@@ -72,9 +72,16 @@ func asCheap(d Day, requests int) (Result, error) {
 	return best, nil
 }
 
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // answer says in a sentence whether the budget does, and whether it does.
 func answer(d Day, p Result) (string, bool) {
-	budget := fmt.Sprintf("%d requests a minute", d.Limit)
+	budget := plural(d.Limit, "request") + " a minute"
 	if d.Limit == 0 {
 		budget = "No limit"
 	}
@@ -84,11 +91,11 @@ func answer(d Day, p Result) (string, bool) {
 	}
 	missed := ""
 	if p.Missed > 0 {
-		missed = fmt.Sprintf(" %d voicemails came too late and were missed: raise wait.recording_for and wait.transcript_for.", p.Missed)
+		missed = " " + plural(p.Missed, "voicemail") + " came too late to be told: raise wait.recording_for and wait.transcript_for."
 	}
 	switch {
 	case p.Unasked > 0:
-		return fmt.Sprintf("No: with %s, %d calls were still waiting for their verdict %.0f hours after the last call; %s.", budget, p.Unasked, patience.Hours(), cure) + missed, false
+		return fmt.Sprintf("No: with %s, %s still waited for a verdict %.0f hours after the last call; %s.", budget, plural(p.Unasked, "call"), patience.Hours(), cure) + missed, false
 	case p.Voicemails == 0:
 		return fmt.Sprintf("Nothing was left: with %s every call is told absent, the last %s after the last call, at %.1f requests a call.", budget, p.Drained, p.RequestsPerCall), true
 	case p.WithinFiveMinutes < .95:

@@ -140,7 +140,8 @@ func TestAnswers(t *testing.T) {
 		{Result{Voicemails: 10, WithinFiveMinutes: .99, DelayMedian: 100, Delay95: 200, Drained: 7200}, "Yes for voicemails", true},
 		{Result{Voicemails: 10, WithinFiveMinutes: .5, Drained: 7200, PeakUrgent: 500}, "Not quite: with 60 requests a minute only 50% of the voicemails are told within five minutes of being there, and the last verdict comes 120 min after the last call; raise the limit", false},
 		{Result{Voicemails: 10, WithinFiveMinutes: .5, Drained: 7200}, "Not quite: with 60 requests a minute only 50% of the voicemails are told within five minutes of being there, and the last verdict comes 120 min after the last call; it is not the budget that is short", false},
-		{Result{Voicemails: 10, Missed: 2, WithinFiveMinutes: 1, DelayMedian: 9, Delay95: 30, RequestsPerCall: 4}, "Yes: with 60 requests a minute half of the voicemails are told within 9s of being there, and 95% within 30s, at 4.0 requests a call. 2 voicemails came too late and were missed", false},
+		{Result{Voicemails: 10, Missed: 2, WithinFiveMinutes: 1, DelayMedian: 9, Delay95: 30, RequestsPerCall: 4}, "Yes: with 60 requests a minute half of the voicemails are told within 9s of being there, and 95% within 30s, at 4.0 requests a call. 2 voicemails came too late to be told: raise", false},
+		{Result{Voicemails: 10, Missed: 1, Unasked: 1}, "No: with 60 requests a minute, 1 call still waited for a verdict", false},
 		{Result{RequestsPerCall: 4}, "Nothing was left", true},
 		{Result{Voicemails: 10, WithinFiveMinutes: 1, Unasked: 3}, "No: with 60 requests a minute, 3 calls", false},
 	} {
