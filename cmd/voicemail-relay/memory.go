@@ -10,7 +10,7 @@ import (
 // The collector lets the heap grow by as much as is alive, which is a few megabytes here: it would run twenty times a second under load, for a
 // sixth of the CPU. So the heap may grow by up to headroom, by no more than mostGrowth percent, and as Go has it when more is alive.
 const (
-	headroom   = 12 << 20 // bytes
+	headroom   = 8 << 20 // bytes
 	goGrowth   = 100      // percent
 	mostGrowth = 400      // percent
 )
