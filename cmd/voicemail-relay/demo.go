@@ -98,7 +98,7 @@ func (a *app) demo(ctx context.Context, d demonstrating) (err error) {
 	defer nc.Close()
 	show := newShow(a.stdout, isTerminal(a.stdout))
 	tracer := a.tracing(ctx, zap.NewNop())
-	defer func() { endTracing(tracer, time.Now(), zap.NewNop()) }()
+	defer func() { endTracing(tracer, time.Now().Add(time.Second), zap.NewNop()) }()
 	w, err := wire(e.Settings, nc, zap.NewNop(), extras{observe: show.settled, tracer: tracer})
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 // sixth of the CPU. So the heap may grow by up to headroom, by no more than mostGrowth percent, and as Go has it when more is alive.
 const (
 	headroom   = 8 << 20 // bytes
-	goGrowth   = 100      // percent
-	mostGrowth = 400      // percent
+	goGrowth   = 100     // percent
+	mostGrowth = 400     // percent
 )
 
 // spare sets the collector to the heap that is alive, now and then until ctx ends. Whoever has set GOGC or GOMEMLIMIT knows better.

@@ -169,6 +169,14 @@ func (p *Purse) owed() int {
 	return p.queue.owed
 }
 
+// Yield says that the line does not come for a seat, though it may have waited for one: those that are left to it go to who waits.
+func (p *Purse) Yield() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue.line, p.queue.owed = false, 0
+	p.handOn()
+}
+
 // handOn gives free seats to who waits, but for those that it is the line's turn to take.
 func (p *Purse) handOn() {
 	for !p.queue.empty() && p.state == Open && p.seats > p.owed() {

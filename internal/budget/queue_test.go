@@ -344,3 +344,54 @@ func TestNoMoreRestThanThereAreSeats(t *testing.T) {
 		<-time.After(3 * time.Second)
 	})
 }
+
+// TestLineThatYieldsIsLeftNoSeat has the line ask in vain, and then not come any more: every seat goes to fresh calls.
+func TestLineThatYieldsIsLeftNoSeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := queuedPurse(t, 1, 2*shareOfLine)
+		if !p.Take(t.Context(), func() {}) {
+			t.Fatal("no seat")
+		}
+		if ok, _, _ := p.Acquire(); ok {
+			t.Fatal("the line has a seat, though none is free")
+		}
+		var waiting []<-chan bool
+		for range 2 * shareOfLine {
+			waiting = append(waiting, take(t.Context(), p))
+		}
+		p.Yield()
+		for i, w := range waiting {
+			p.Give()
+			synctest.Wait()
+			if got := told(w); got != "a seat" {
+				t.Fatalf("call %d: %s, want a seat at once", i+1, got)
+			}
+		}
+	})
+}
+
+// TestYieldHandsOnWhatWasLeft has a seat left to the line when it says that it does not come.
+func TestYieldHandsOnWhatWasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := queuedPurse(t, 1, 2*shareOfLine)
+		p.Take(t.Context(), func() {})
+		p.Acquire()
+		var waiting []<-chan bool
+		for range shareOfLine {
+			waiting = append(waiting, take(t.Context(), p))
+		}
+		for range shareOfLine {
+			p.Give()
+			synctest.Wait()
+		}
+		last := waiting[shareOfLine-1]
+		if got := told(last); got != "waits" {
+			t.Fatalf("the call whose turn the line's is: %s, want that it waits", got)
+		}
+		p.Yield()
+		synctest.Wait()
+		if got := told(last); got != "a seat" {
+			t.Errorf("after Yield: %s, want a seat", got)
+		}
+	})
+}

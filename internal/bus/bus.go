@@ -49,6 +49,7 @@ type Purse interface {
 	Acquire() (ok, probe bool, w budget.Wait)
 	Release(probe bool)
 	HasLimit() bool
+	Yield()
 	Resting() int
 }
 

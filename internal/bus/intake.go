@@ -16,7 +16,7 @@ import (
 
 // intake takes calls in from call.ended until ctx ends; work is the context of what it began.
 //
-// Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and as many calls can still be
+// Twice Concurrency calls are in hand at most: so many requests may be under way at once over all accounts, and nearly as many calls can still be
 // parked or folded while all of these hang.
 func (b *Bus) intake(ctx, work context.Context, h Handler, begin func(func())) error {
 	msgs := make(chan *nats.Msg, 4*b.cfg.Concurrency+64)
@@ -98,8 +98,11 @@ func (b *Bus) reserve() int {
 	return max(0, b.cfg.Concurrency*7/8-b.cfg.Accounts[0].Purse.Resting())
 }
 
+// pressure is how long the latest sight of calls in stock holds.
+const pressure = time.Second
+
 // pressed says that more fresh calls stand at the server than may be asked for at once.
-func (b *Bus) pressed() bool { return time.Now().UnixNano()-b.stock.Load() < int64(time.Second) }
+func (b *Bus) pressed() bool { return time.Now().UnixNano()-b.stock.Load() < int64(pressure) }
 
 // fresh handles one delivery of call.ended.
 func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {

@@ -99,7 +99,11 @@ func (l *line) run(ctx, work context.Context, h Handler, begin func(func())) {
 
 // serve begins what may be begun and returns what to wait for.
 func (l *line) serve(work context.Context, h Handler, begin func(func())) budget.Wait {
-	for l.inHand() > 0 && !l.holdsBack() {
+	for l.inHand() > 0 {
+		if l.holdsBack() {
+			l.acct.Purse.Yield()
+			return budget.Wait{For: pressure / 2} // the stock may go while all that the line has in hand hangs
+		}
 		ok, probe, wait := l.acct.Purse.Acquire()
 		switch {
 		case ok:

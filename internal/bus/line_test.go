@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"voicemail-relay/internal/budget"
+	"voicemail-relay/internal/relay"
 )
 
 func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
@@ -63,9 +64,27 @@ func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
 		if !l.holdsBack() {
 			t.Error("it does not hold back with all seats in hand")
 		}
-		<-time.After(time.Second)
+		<-time.After(pressure)
 		if l.holdsBack() {
 			t.Error("it still holds back a second after fresh calls were last in stock")
+		}
+	})
+}
+
+// TestHeldLineLooksAgain has all that the line has in hand hang: nobody tells it when the stock is gone.
+func TestHeldLineLooksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(time.Hour)
+		p, err := budget.New(budget.Config{Seats: 8, Shared: budget.NewSeats(8), Key: "purse.x", ProbeFirst: time.Second, ProbeMax: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := Account{Name: "x", Seats: 8, Purse: p}
+		l := &line{b: &Bus{cfg: Config{Accounts: []Account{a}}}, acct: a, hand: map[relay.Class][]waiting{relay.ClassFirst: {{}}}}
+		l.b.stock.Store(time.Now().UnixNano())
+		l.busy.Store(1)
+		if wait := l.serve(t.Context(), nil, nil); wait.For <= 0 || wait.For > pressure {
+			t.Errorf("it looks again after %s, want within %s", wait.For, pressure)
 		}
 	})
 }
