@@ -63,14 +63,19 @@ const slowest = 15 * time.Second
 // Serve serves on a listener until ctx ends; nil then. Who holds a connection and does nothing with it is parted from.
 func (o Ops) Serve(ctx context.Context, l net.Listener) error {
 	s := &http.Server{Handler: o.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: slowest, WriteTimeout: slowest, IdleTimeout: time.Minute}
+	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = s.Shutdown(grace)
+		if s.Shutdown(grace) != nil { // somebody is still being answered
+			_ = s.Close()
+		}
 	})
 	defer stop()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("ops endpoints: %w", err)
 	}
+	<-closed // only Shutdown ends it so
 	return nil
 }
