@@ -115,7 +115,8 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 		Event:  relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
 		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
 	}
-	if md.NumPending >= uint64(b.cfg.Concurrency) { // #nosec G115 -- never under 1
+	most := uint64(b.cfg.Concurrency) // #nosec G115 -- never under 1
+	if md.NumPending >= most {
 		b.stock.Store(d.Now.UnixNano())
 	}
 	if d.Deliveries == 1 && b.cfg.Received != nil {
