@@ -10,9 +10,9 @@ import (
 // once; where they do not, a stored place in line is the better one.
 const patience = time.Second
 
-// shareOfLine: where fresh calls and the line both wait for seats, the line gets one in so many. What is fresh has the better chance, and
-// nothing starves.
-const shareOfLine = 8
+// ShareOfLine is the line's part: where fresh calls and the line both wait for seats, the line gets one in so many. What is fresh has the
+// better chance, and nothing starves.
+const ShareOfLine = 8
 
 // leftFor is how long the line takes to come for a seat that was left to it, at most: it may not want it any more.
 const leftFor = 10 * time.Millisecond
@@ -181,7 +181,7 @@ func (p *Purse) Yield() {
 func (p *Purse) handOn() {
 	for !p.queue.empty() && p.state == Open && p.seats > p.owed() {
 		if p.queue.line {
-			if p.queue.passed++; p.queue.passed >= shareOfLine {
+			if p.queue.passed++; p.queue.passed >= ShareOfLine {
 				p.queue.passed, p.queue.left = 0, p.cfg.Now()
 				p.queue.owed++
 				continue

@@ -147,7 +147,7 @@ func TestLineGetsItsShareOfSeats(t *testing.T) {
 			served, lined, _ := drive(queuedPurse(t, row.seats, row.seats/8), row.seats+row.seats/8, true, row.latency)
 			all := int(time.Minute/row.latency) * row.seats
 			if served+lined < all*9/10 || lined < all/16 || lined > all/4 {
-				t.Errorf("%d seats, %s: %d fresh calls and %d of the line, of %d that are possible; want all seats in use, and a share of some %d for the line", row.seats, row.latency, served, lined, all, all/shareOfLine)
+				t.Errorf("%d seats, %s: %d fresh calls and %d of the line, of %d that are possible; want all seats in use, and a share of some %d for the line", row.seats, row.latency, served, lined, all, all/ShareOfLine)
 			}
 		})
 	}
@@ -348,7 +348,7 @@ func TestNoMoreRestThanThereAreSeats(t *testing.T) {
 // TestLineThatYieldsIsLeftNoSeat has the line ask in vain, and then not come any more: every seat goes to fresh calls.
 func TestLineThatYieldsIsLeftNoSeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := queuedPurse(t, 1, 2*shareOfLine)
+		p := queuedPurse(t, 1, 2*ShareOfLine)
 		if !p.Take(t.Context(), func() {}) {
 			t.Fatal("no seat")
 		}
@@ -356,7 +356,7 @@ func TestLineThatYieldsIsLeftNoSeat(t *testing.T) {
 			t.Fatal("the line has a seat, though none is free")
 		}
 		var waiting []<-chan bool
-		for range 2 * shareOfLine {
+		for range 2 * ShareOfLine {
 			waiting = append(waiting, take(t.Context(), p))
 		}
 		p.Yield()
@@ -373,18 +373,18 @@ func TestLineThatYieldsIsLeftNoSeat(t *testing.T) {
 // TestYieldHandsOnWhatWasLeft has a seat left to the line when it says that it does not come.
 func TestYieldHandsOnWhatWasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := queuedPurse(t, 1, 2*shareOfLine)
+		p := queuedPurse(t, 1, 2*ShareOfLine)
 		p.Take(t.Context(), func() {})
 		p.Acquire()
 		var waiting []<-chan bool
-		for range shareOfLine {
+		for range ShareOfLine {
 			waiting = append(waiting, take(t.Context(), p))
 		}
-		for range shareOfLine {
+		for range ShareOfLine {
 			p.Give()
 			synctest.Wait()
 		}
-		last := waiting[shareOfLine-1]
+		last := waiting[ShareOfLine-1]
 		if got := told(last); got != "waits" {
 			t.Fatalf("the call whose turn the line's is: %s, want that it waits", got)
 		}

@@ -126,17 +126,14 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 	return budget.Wait{}
 }
 
-// shareOfLine is the part of its seats that the line keeps to while fresh calls stand at the server in stock. The purse shares seats out alike, but it
-// is NATS that is short where the API is quick: there every call that the line has in hand makes each fresh one later.
-const shareOfLine = 8
-
-// holdsBack says that the line has its share in hand while fresh calls are in stock. It is called again when one of them ends.
+// holdsBack says that the line has its share in hand while fresh calls stand at the server in stock. The purse shares seats out alike, but it is NATS
+// that is short where the API is quick: there every call that the line has in hand makes each fresh one later. It is called again when one ends.
 func (l *line) holdsBack() bool {
 	if len(l.b.cfg.Accounts) != 1 || l.acct.Purse.HasLimit() || !l.b.pressed() {
 		return false
 	}
 	l.held.Store(true) // first: what ends from here on is not missed
-	if l.busy.Load() >= int64(max(1, l.acct.Seats/shareOfLine)) {
+	if l.busy.Load() >= int64(max(1, l.acct.Seats/budget.ShareOfLine)) {
 		return true
 	}
 	l.held.Store(false)

@@ -31,8 +31,8 @@ func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
 			busy  int64
 			want  bool
 		}{
-			{"its share in hand", lineOf(free), true, seats / shareOfLine, true},
-			{"less than its share", lineOf(free), true, seats/shareOfLine - 1, false},
+			{"its share in hand", lineOf(free), true, seats / budget.ShareOfLine, true},
+			{"less than its share", lineOf(free), true, seats/budget.ShareOfLine - 1, false},
 			{"no stock", lineOf(free), false, seats, false},
 			{"a limit: the budget decides", lineOf(limited), true, seats, false},
 			{"others beside it", lineOf(free, limited), true, seats, false},
@@ -47,7 +47,7 @@ func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
 
 		l := lineOf(free)
 		l.b.stock.Store(time.Now().UnixNano())
-		l.busy.Store(seats / shareOfLine)
+		l.busy.Store(seats / budget.ShareOfLine)
 		if ok, _, _ := l.acct.Purse.Acquire(); !ok || !l.holdsBack() {
 			t.Fatal("no seat, or it does not hold back")
 		}

@@ -45,7 +45,7 @@ func TestStormsAreLoggedInPart(t *testing.T) {
 				for range row.storm {
 					log.Log(row.level, "storm")
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second) // virtual
 				synctest.Wait()
 				if lines, count := written(logs, "storm"); lines != row.lines || count != row.count {
 					t.Errorf("%d lines and %d left out, want %d and %d", lines, count, row.lines, row.count)
@@ -79,7 +79,7 @@ func TestStormsAreCountedApart(t *testing.T) {
 		if lines, count := written(logs, "another"); lines != 10 || count != 5 {
 			t.Errorf("%d lines and %d left out, want 10 and 5", lines, count)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if _, count := written(logs, "storm"); count != 10 {
 			t.Errorf("%d were said to be left out, want each once", count)
 		}
