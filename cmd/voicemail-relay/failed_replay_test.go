@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -56,6 +57,7 @@ func (w *world) ids() map[string]int {
 // stored is the last sequence of a stream.
 func (w *world) stored(stream string) uint64 {
 	w.t.Helper()
+	synctest.Wait() // see verdicts
 	s, err := w.js.Stream(context.Background(), stream)
 	if err != nil {
 		w.t.Fatal(err)

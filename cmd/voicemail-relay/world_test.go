@@ -252,9 +252,10 @@ type told struct {
 func (v told) str(name string) string { s, _ := v.event[name].(string); return s }
 func (v told) num(name string) int    { n, _ := v.event[name].(float64); return int(n) }
 
-// verdicts reads all that were told so far.
+// verdicts reads all that were told so far. Like each reading of the server it waits until the world stands still: a step that is seen half done is told by the race of two processors.
 func (w *world) verdicts() []told {
 	w.t.Helper()
+	synctest.Wait()
 	s, err := w.js.Stream(context.Background(), "VOICEMAILS")
 	if err != nil {
 		w.t.Fatal(err)
@@ -296,8 +297,7 @@ func (w *world) await(n int, d time.Duration) []told {
 	defer cancel()
 	_ = w.nc.FlushWithContext(ctx)
 	for {
-		synctest.Wait() // the server hands a verdict to subscribers before it is stored: this one may have come too late for the one, and look too early for the other
-		vs := w.verdicts()
+		vs := w.verdicts() // in a world that stands still: the server hands a verdict to subscribers before it is stored, and this one may have come too late for the one, and look too early for the other
 		if len(vs) >= n {
 			return vs
 		}
@@ -313,6 +313,7 @@ func (w *world) one(d time.Duration) told { w.t.Helper(); return w.await(1, d)[0
 // waiting counts the messages of the work stream under a filter.
 func (w *world) waiting(filter string) int {
 	w.t.Helper()
+	synctest.Wait() // what is stored may not be acknowledged yet, see verdicts
 	s, err := w.js.Stream(context.Background(), "VOICEMAIL_WORK")
 	if err != nil {
 		w.t.Fatal(err)
