@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"voicemail-relay/internal/relay"
 )
@@ -222,6 +223,36 @@ func TestBodies(t *testing.T) {
 				t.Errorf("got %s in %d requests, want %s in one", told(v, err), requests, row.want)
 			}
 		})
+	}
+}
+
+// The body of an answer that hands the connection over ends with the connection, and no time-out reaches a read of it.
+func TestConnectionThatIsHandedOverEndsTheRequest(t *testing.T) {
+	held := make(chan struct{})
+	defer close(held)
+	srv := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go func() { <-held; _ = conn.Close() }()
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
+	})
+	cfg := config(srv.URL)
+	cfg.Timeout = 2 * time.Second
+	ended := make(chan string, 1)
+	go func() {
+		v, _, err := client(t, cfg).Voicemail(t.Context(), testCall, no)
+		ended <- told(v, err)
+	}()
+	select {
+	case got := <-ended:
+		if got != "transient: error" {
+			t.Errorf("got %s, want transient: error", got)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a request hangs for longer than its time-out")
 	}
 }
 

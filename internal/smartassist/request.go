@@ -59,6 +59,9 @@ func (c *Client) ask(ctx context.Context, u *url.URL) result {
 	}
 	defer resp.Body.Close()
 	c.http1.Store(resp.ProtoMajor == 1)
+	if resp.StatusCode < 200 { // the connection is to be another protocol's: its body ends with it, and no time-out of the request's ends a read
+		return read(resp.StatusCode, resp.Header, nil, time.Now())
+	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // a small body: the connection can be used again
 		return redirected(u, resp)
