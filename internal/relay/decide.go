@@ -21,6 +21,7 @@ type Answer struct {
 //	link, no transcription wanted       any              any                          Ready (off)
 //	link, no message yet                any              before its deadline          Later, line of the seen
 //	link, no message yet                any              seen + transcript_for        Ready (timed_out)
+//	text or an empty message, no link   before           any                          Ready, the link as it was seen
 //	nothing yet                         never            before end + recording_for   Later
 //	nothing yet                         never            asked at it, or after        Absent (none_recorded)
 //	nothing yet, or a final no          before           before its deadline          Later, line of the seen
@@ -57,9 +58,8 @@ func (v verdicts) decide(a Answer) Outcome {
 	v.history = v.history.good(a)
 	h := v.history
 	switch {
-	case len(a.Voicemail.Recordings) > 0 && (!v.transcription || len(a.Voicemail.Transcriptions) > 0):
+	case len(a.Voicemail.Recordings) > 0 && !v.transcription, h.Seen() && len(a.Voicemail.Transcriptions) > 0:
 		r := v.ready(a.At)
-		r.Recordings = a.Voicemail.Recordings
 		r.transcribe(a.Voicemail.Transcriptions, v.transcription)
 		return r
 	case h.Seen():

@@ -15,6 +15,7 @@ var (
 	aCall   = Call{Bot: "st-1", Session: "s1", EndedAt: ended}
 	found   = Voicemail{Recordings: []Recording{{FileName: "a.wav", FileURL: "https://media.example.com/a"}}, Status: "success"}
 	spoken  = Voicemail{Recordings: found.Recordings, Transcriptions: []Transcription{{ID: "1", Text: "hi"}}}
+	text    = Voicemail{Transcriptions: spoken.Transcriptions, Status: "success"}
 	silent  = Voicemail{Recordings: found.Recordings, Transcriptions: []Transcription{{ID: "1"}}}
 	nothing = Voicemail{Status: "media_in_progress"}
 	broken  = &Trouble{Result: "error", Status: 503, Text: "HTTP 503"}
@@ -48,6 +49,8 @@ func rows() []row {
 		{"nothing yet, asked at the end", nothing, nil, 0, 0, 10 * time.Minute, on, "absent none_recorded"},
 		{"nothing yet, seen before", nothing, nil, 15 * time.Second, 0, time.Minute, on, "later next"},
 		{"nothing yet, seen before, deadline gone", nothing, nil, 15 * time.Second, 0, 11 * time.Minute, on, "ready timed_out"},
+		{"text without a link, seen before", text, nil, 15 * time.Second, 0, time.Minute, on, "ready completed"},
+		{"text without a link, never seen", text, nil, 0, 0, time.Minute, on, "later again"},
 		{"a final no", nothing, no, 0, 0, 15 * time.Second, on, "failed rejected"},
 		{"a final no, seen before", nothing, no, 15 * time.Second, 0, time.Minute, on, "later next"},
 		{"a final no, seen before, deadline gone", nothing, no, 15 * time.Second, 0, 11 * time.Minute, on, "ready timed_out"},
@@ -110,6 +113,20 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// What travels with a call is bounded, and what is told out of the answer itself is not.
+func TestEveryRecordingOfTheAnswerIsTold(t *testing.T) {
+	long := Voicemail{}
+	for range 40 {
+		long.Recordings = append(long.Recordings, Recording{FileURL: strings.Repeat("x", 1000)})
+	}
+	if v := ask(row{voicemail: long, seen: 15 * time.Second, age: 11 * time.Minute, transcription: true}).(*Verdict); len(v.Recordings) != 40 {
+		t.Errorf("%d recordings are told at the deadline, want all 40 of the answer", len(v.Recordings))
+	}
+	if l := ask(row{voicemail: long, age: time.Minute, transcription: true}).(Later); len(l.History.Recordings) < 20 || len(l.History.Recordings) > 24 {
+		t.Errorf("%d recordings travel with the call, want what 24 KiB hold", len(l.History.Recordings))
+	}
+}
+
 // The table of decisions, as it is.
 func ExampleDecide() {
 	for _, r := range rows() {
@@ -127,6 +144,8 @@ func ExampleDecide() {
 	// nothing yet, asked at the end              → absent none_recorded
 	// nothing yet, seen before                   → later next
 	// nothing yet, seen before, deadline gone    → ready timed_out
+	// text without a link, seen before           → ready completed
+	// text without a link, never seen            → later again
 	// a final no                                 → failed rejected
 	// a final no, seen before                    → later next
 	// a final no, seen before, deadline gone     → ready timed_out

@@ -97,7 +97,7 @@ func (h History) good(a Answer) History {
 	h.LookedAt = a.Asked
 	h.Status = a.Voicemail.Status
 	if len(a.Voicemail.Recordings) > 0 {
-		h.Recordings = kept(a.Voicemail.Recordings)
+		h.Recordings = a.Voicemail.Recordings
 		if !h.Seen() {
 			h.SeenAt = a.At
 		}

@@ -57,6 +57,7 @@ func (Fold) outcome()     {}
 // later places a call in its line.
 func (v verdicts) later(at time.Time, h History, why string) Later {
 	h.Due = at
+	h.Recordings = kept(h.Recordings)
 	class := ClassAgain
 	switch {
 	case h.Seen(), h.Turned:
