@@ -310,3 +310,15 @@ func TestHugeLinksBlockNobody(t *testing.T) {
 		})
 	}
 }
+
+// A link's & is one byte where a call waits, too: six would be more than a header may have, and the call be told without its text.
+func TestLongQueryWaitsForItsText(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		files := []emu.File{{Name: "a.wav", URL: "https://media.example.com/a.wav?" + strings.Repeat("&", 16_000)}}
+		w.emu.Script("s1", emu.Voicemail(files, []emu.Message{}), emu.Voicemail(files, []emu.Message{emu.Text("hi", time.Now())}))
+		w.session("s1")
+		if v := w.one(time.Hour); v.str("transcriptStatus") != "completed" || v.str("fileUrl") != files[0].URL {
+			t.Errorf("told %s %s, want ready with its text and its link", v.subject, v.str("transcriptStatus"))
+		}
+	})
+}

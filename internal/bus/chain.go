@@ -22,7 +22,7 @@ import (
 // repeat nor a delivery that was handed out twice can fork it, take its slot or lose its history.
 func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.Later, t *turn) (repeat bool, err error) {
 	p := place{account: relay.Token(l.Account), class: l.Class, key: l.Call.Key()}
-	history, err := json.Marshal(l.History)
+	history, err := written(l.History)
 	if err != nil {
 		return false, err
 	}
@@ -30,7 +30,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	defer b.added.Add(1)
 	m := nats.NewMsg(b.cfg.due(p))
 	m.Data = d.Body
-	m.Header.Set(historyHeader, string(history))
+	m.Header.Set(historyHeader, history)
 	setTrace(m.Header, l.Call.Trace)
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(p.key))
@@ -185,7 +185,7 @@ func (b *Bus) recall(ctx context.Context, key string, l relay.Later) (told bool,
 
 // succeed puts another history behind the end of a chain, if that still stands.
 func (b *Bus) succeed(ctx context.Context, key string, old *jetstream.RawStreamMsg, h relay.History) error {
-	history, err := json.Marshal(h)
+	history, err := written(h)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (b *Bus) succeed(ctx context.Context, key string, old *jetstream.RawStreamM
 		at, target, subject = time.Now(), old.Subject, b.cfg.wait(p)
 	}
 	m := again(old, subject, target, earliest(at, h.Due.Add(time.Duration(b.ahead.Load()))))
-	m.Header.Set(historyHeader, string(history))
+	m.Header.Set(historyHeader, history)
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(key))
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(old.Sequence, 10))

@@ -3,6 +3,7 @@ package bus
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,6 +13,15 @@ import (
 
 // historyHeader carries a call's history, as JSON, through the work stream.
 const historyHeader = "Voicemail-Relay-History"
+
+// written is a history as its header holds it. The & of links stays as it is: six bytes for one would fill the 64 KiB that NATS takes.
+func written(h relay.History) (string, error) {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(h)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
 
 // hop is the furthest that an appointment is dated ahead; longer waits take several. So one that is over a minute past its date, anywhere
 // in the stream, is stuck.
