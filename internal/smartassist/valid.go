@@ -6,23 +6,75 @@ const mostNested = 10_000
 // valid is json.Valid, which FuzzValid holds it to, in a quarter of the time: that one takes every byte through a state machine, and nearly all
 // of an answer is text that nobody asked for.
 func valid(b []byte) bool {
-	end := validValue(b, spaces(b, 0), 0)
-	return end >= 0 && spaces(b, end) == len(b)
+	open := make([]byte, 0, 16) // the ends of the lists and objects that have begun, the innermost last
+	i := spaces(b, 0)
+	for {
+		if i >= len(b) {
+			return false
+		}
+		switch c := b[i]; c { // a value begins
+		case '{', '[':
+			end := c + 2 // in ASCII
+			if len(open) == mostNested {
+				return false
+			}
+			open = append(open, end)
+			if i = spaces(b, i+1); i < len(b) && b[i] != end {
+				if i = validName(b, i, end); i < 0 {
+					return false
+				}
+				continue
+			}
+		default:
+			if i = validScalar(b, i); i < 0 {
+				return false
+			}
+		}
+		for more := false; !more; { // it has ended, and perhaps what it stands in
+			i = spaces(b, i)
+			switch {
+			case len(open) == 0:
+				return i == len(b)
+			case i >= len(b):
+				return false
+			case b[i] == open[len(open)-1]:
+				open = open[:len(open)-1]
+				i++
+			case b[i] == ',':
+				if i = validName(b, spaces(b, i+1), open[len(open)-1]); i < 0 {
+					return false
+				}
+				more = true
+			default:
+				return false
+			}
+		}
+	}
 }
 
 // Each of these returns the index behind what begins at i, or -1 where none of its kind does.
 
-func validValue(b []byte, i, depth int) int {
-	if i >= len(b) || depth > mostNested {
+// validName takes what stands before a value: its name and the colon in an object, nothing in a list.
+func validName(b []byte, i int, end byte) int {
+	if end != '}' {
+		return i
+	}
+	if i >= len(b) || b[i] != '"' {
 		return -1
 	}
+	if i = validString(b, i); i < 0 {
+		return -1
+	}
+	if i = spaces(b, i); i >= len(b) || b[i] != ':' {
+		return -1
+	}
+	return spaces(b, i+1)
+}
+
+func validScalar(b []byte, i int) int {
 	switch b[i] {
 	case '"':
 		return validString(b, i)
-	case '{':
-		return validList(b, i, depth+1, '}', true)
-	case '[':
-		return validList(b, i, depth+1, ']', false)
 	case 't':
 		return validWord(b, i, "true")
 	case 'f':
@@ -31,43 +83,6 @@ func validValue(b []byte, i, depth int) int {
 		return validWord(b, i, "null")
 	}
 	return validNumber(b, i)
-}
-
-// validList takes a list, or an object: there each value has a name before it.
-func validList(b []byte, i, depth int, end byte, named bool) int {
-	if depth > mostNested {
-		return -1
-	}
-	if i = spaces(b, i+1); i < len(b) && b[i] == end {
-		return i + 1
-	}
-	for {
-		if named {
-			if i >= len(b) || b[i] != '"' {
-				return -1
-			}
-			if i = validString(b, i); i < 0 {
-				return -1
-			}
-			if i = spaces(b, i); i >= len(b) || b[i] != ':' {
-				return -1
-			}
-			i = spaces(b, i+1)
-		}
-		if i = validValue(b, i, depth); i < 0 {
-			return -1
-		}
-		i = spaces(b, i)
-		switch {
-		case i >= len(b):
-			return -1
-		case b[i] == end:
-			return i + 1
-		case b[i] != ',':
-			return -1
-		}
-		i = spaces(b, i+1)
-	}
 }
 
 func validString(b []byte, i int) int {
