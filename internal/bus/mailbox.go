@@ -17,7 +17,7 @@ import (
 // answerWithin is how long an answer of the server is waited for: what the client's jetstream package gives one, too.
 const answerWithin = 5 * time.Second
 
-// mostMailboxes are subscriptions, of which a server may grant few; and more answers are seldom waited for at once.
+// mostMailboxes bounds them: each is a subscription. More answers are seldom waited for at once, and 256 of them brought nothing that could be measured.
 const mostMailboxes = 64
 
 // Mailboxes take the answers to what is asked of the server, for one who waits at a time each. The client's own requests share one subscription:
@@ -27,7 +27,9 @@ type mailboxes struct {
 	within time.Duration                 // how long an answer is waited for
 	lost   atomic.Pointer[chan struct{}] // closed when the connection of the moment is lost: it took the answers along
 	mu     sync.Mutex
+	most   int // that may be made
 	made   int // and in use
+	proven int // of these
 	free   []*mailbox
 }
 
@@ -35,12 +37,13 @@ type mailbox struct {
 	sub     *nats.Subscription
 	address string // of its answers, up to the number of the question
 	asked   uint64
+	proven  bool // it has heard an answer: the server has granted it
 	answers chan *nats.Msg
 	timer   *time.Timer
 }
 
 func newMailboxes(nc *nats.Conn) *mailboxes {
-	x := &mailboxes{nc: nc, within: answerWithin}
+	x := &mailboxes{nc: nc, within: answerWithin, most: mostMailboxes}
 	lost := make(chan struct{})
 	x.lost.Store(&lost)
 	go x.watch(nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)) // ends with the connection
@@ -70,8 +73,8 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 		defer cancel()
 		return x.nc.RequestMsgWithContext(ctx, m)
 	}
-	deaf := false
-	defer func() { x.give(in, deaf) }()
+	deaf, heard := false, false
+	defer func() { x.give(in, deaf, heard) }()
 	in.asked++
 	m.Reply = in.address + strconv.FormatUint(in.asked, 10)
 	lost := *x.lost.Load() // before it is sent: what is lost later has lost it, too
@@ -83,6 +86,7 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 	for {
 		select {
 		case answer := <-in.answers:
+			heard = true
 			switch {
 			case answer.Subject != m.Reply: // a late one, or a second one: whoever hears a verdict may answer it, too
 			case len(answer.Data) == 0 && statusOf(answer.Header) == "503":
@@ -110,7 +114,7 @@ func (x *mailboxes) take() (*mailbox, error) {
 		x.free = x.free[:n-1]
 		return in, nil
 	}
-	if x.made == mostMailboxes {
+	if x.made >= x.most {
 		return nil, nil
 	}
 	in := &mailbox{answers: make(chan *nats.Msg, 8), timer: time.NewTimer(answerWithin)}
@@ -124,15 +128,37 @@ func (x *mailboxes) take() (*mailbox, error) {
 	return in, nil
 }
 
-func (x *mailboxes) give(in *mailbox, deaf bool) {
+func (x *mailboxes) give(in *mailbox, deaf, heard bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if deaf {
-		x.made--
-		_ = in.sub.Unsubscribe()
+	if heard && !in.proven {
+		in.proven = true
+		x.proven++
+	}
+	if deaf || x.made > x.most {
+		x.drop(in)
 		return
 	}
 	x.free = append(x.free, in)
+}
+
+func (x *mailboxes) drop(in *mailbox) {
+	x.made--
+	if in.proven {
+		x.proven--
+	}
+	_ = in.sub.Unsubscribe()
+}
+
+// refused has fewer of them, since the server grants the connection no more subscriptions: others need some, too.
+func (x *mailboxes) refused() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.most = min(x.most, x.proven*3/4)
+	for n := len(x.free); n > 0 && x.made > x.most; n-- {
+		x.drop(x.free[n-1])
+		x.free = x.free[:n-1]
+	}
 }
 
 // errNotDirect is an answer to a direct read that is neither a message nor that there is none.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
 
@@ -43,6 +45,63 @@ func TestMailboxesTakeTheirOwnAnswers(t *testing.T) {
 	all.Wait()
 	if n := len(x.free); n == 0 || n > mostMailboxes || n != x.made {
 		t.Errorf("%d of %d mailboxes are free, want all of %d at most", n, x.made, mostMailboxes)
+	}
+}
+
+// A server that grants few subscriptions is asked the client's own way beyond them, and some are left for others.
+func TestFewSubscriptionsAreEnough(t *testing.T) {
+	const granted = 40
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, MaxSubs: granted, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	defer s.Shutdown()
+	others, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	const many = 100
+	var waiting []*nats.Msg
+	if _, err := others.Subscribe("echo", func(m *nats.Msg) { // all wait at once
+		if waiting = append(waiting, m); len(waiting) == many {
+			for _, m := range waiting {
+				_ = m.Respond(nil)
+			}
+			waiting = nil
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_ = others.Flush()
+	nc, b := connected(t, s.ClientURL(), "", testConfig(t))
+	x := b.mailboxes
+	x.within = time.Second
+	_, _ = nc.Request("nobody.hears", nil, time.Second) // as each relay has asked at its start: the client's own way is a subscription, too
+	asked := func() (unanswered int) {
+		var all sync.WaitGroup
+		var failed atomic.Int32
+		for range many {
+			all.Go(func() {
+				if _, err := x.request(t.Context(), &nats.Msg{Subject: "echo"}, nil); err != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		return int(failed.Load())
+	}
+	for range 3 { // how many are refused before the server's word of it is heard is chance
+		if asked() == 0 {
+			break
+		}
+	}
+	if n := asked(); n > 0 {
+		t.Errorf("%d of %d questions get no answer once it is known how many subscriptions there are", n, many)
+	}
+	if n := nc.NumSubscriptions(); n >= granted {
+		t.Errorf("%d of %d subscriptions are taken, want some left for others", n, granted)
 	}
 }
 

@@ -161,6 +161,9 @@ const (
 // asyncError takes what the client reports apart from any call.
 func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) {
+		if errors.Is(err, nats.ErrMaxSubscriptionsExceeded) {
+			b.mailboxes.refused()
+		}
 		b.cfg.Log.Warn("nats reports an error", zap.Error(err))
 		return
 	}
