@@ -44,10 +44,10 @@ func (s *show) settled(st bus.Settlement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch o := st.Outcome.(type) {
-	case relay.Fold:
+	case *relay.Fold:
 		s.repeats++
 		s.line(o.Call.Session, "repeat", "", "announced again: folded, nothing asked")
-	case relay.Later:
+	case *relay.Later:
 		if st.Repeat {
 			s.repeats++
 			s.line(o.Call.Session, "repeat", "", "announced again: folded, nothing asked")

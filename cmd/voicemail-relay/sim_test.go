@@ -133,7 +133,7 @@ func (s *sim) begin() {
 
 // observe sees what the relays have stored.
 func (s *sim) observe(st bus.Settlement) {
-	if l, ok := st.Outcome.(relay.Later); ok && l.History.Seen() { // also where another's history stands: it has to know of it now
+	if l, ok := st.Outcome.(*relay.Later); ok && l.History.Seen() { // also where another's history stands: it has to know of it now
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if _, before := s.seen[l.History.ID]; !before {

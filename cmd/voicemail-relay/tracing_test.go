@@ -32,7 +32,7 @@ func TestDeadCollectorDoesNotHoldUpTheEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 3 {
-				_, _, end := tracer.Handle(context.Background(), relay.Delivery{}, "call.ended", "CALLS/1")
+				_, _, end := tracer.Handle(context.Background(), &relay.Delivery{}, "call.ended", "CALLS/1")
 				end(nil)
 			}
 			start := time.Now()

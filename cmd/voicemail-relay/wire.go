@@ -212,12 +212,12 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 		switch o := st.Outcome.(type) {
 		case *relay.Verdict:
 			journal.Verdict(o, *st.Verdict, st.Repeat)
-		case relay.Later:
+		case *relay.Later:
 			if f := d.lessons[o.Account]; f != nil && o.Fresh && !st.Repeat {
 				f.Arrived()
 			}
 			journal.Later(o, st.Repeat)
-		case relay.Fold:
+		case *relay.Fold:
 			journal.Fold(o)
 		}
 		if x.observe != nil {

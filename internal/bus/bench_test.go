@@ -38,7 +38,7 @@ func BenchmarkSettle(b *testing.B) {
 	for b.Loop() {
 		began := time.Now()
 		v := verdict()
-		if err := bus.announce(ctx, &flight{key: v.ID}, relay.Delivery{}, v); err != nil {
+		if err := bus.announce(ctx, &flight{key: v.ID}, v); err != nil {
 			b.Fatal(err)
 		}
 		ours += time.Since(began)

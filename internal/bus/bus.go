@@ -56,9 +56,9 @@ type Purse interface {
 // A Handler decides about a delivery: *relay.Relay.
 type Handler interface {
 	// Handle's error means that ctx ended before it could decide.
-	Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error)
+	Handle(ctx context.Context, d *relay.Delivery) (relay.Outcome, error)
 	// Moot says whether a call at the head of a line is to be handled though it cannot be asked for.
-	Moot(d relay.Delivery) bool
+	Moot(d *relay.Delivery) bool
 }
 
 // A Settlement is one settled delivery, for logs and metrics.

@@ -20,7 +20,7 @@ import (
 // A session has one chain of messages in the work stream, each stored only while the one before is its last: a fresh call begins the chain
 // where there is none, and a call of the line stores its next appointment only while the delivery in hand is the chain's end. So neither a
 // repeat nor a delivery that was handed out twice can fork it, take its slot or lose its history.
-func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.Later, t *turn) (repeat bool, err error) {
+func (b *Bus) later(ctx context.Context, fl *flight, l *relay.Later, t *turn) (repeat bool, err error) {
 	p := place{account: relay.Token(l.Account), class: l.Class, key: l.Call.Key()}
 	history, err := written(l.History)
 	if err != nil {
@@ -29,13 +29,13 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 	b.added.Add(1) // and again when it is there: who looks between sees neither
 	defer b.added.Add(1)
 	m := nats.NewMsg(b.cfg.due(p))
-	m.Data = d.Body
+	m.Data = fl.Body
 	m.Header.Set(historyHeader, history)
 	setTrace(m.Header, l.Call.Trace)
 	m.Header.Set("Nats-Expected-Stream", b.cfg.workStream())
 	m.Header.Set("Nats-Expected-Last-Subject-Sequence-Subject", b.cfg.chain(p.key))
-	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(d), 10))
-	if now := time.Now(); d.Line || l.At.After(now) {
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(fl.end(), 10))
+	if now := time.Now(); fl.Line || l.At.After(now) {
 		m.Subject = b.cfg.wait(p)
 		m.Header.Set(scheduleHeader, "@at "+earliest(l.At, now.Add(hop)).Add(time.Duration(b.ahead.Load())).UTC().Format(time.RFC3339Nano))
 		m.Header.Set(targetHeader, b.cfg.due(p))
@@ -59,7 +59,7 @@ func (b *Bus) later(ctx context.Context, fl *flight, d relay.Delivery, l relay.L
 		return false, err
 	}
 	repeat = !unknown
-	if !d.Line && l.Call.Replay > 0 { // also where a try may have been stored: what stands there tells whether it was
+	if !fl.Line && l.Call.Replay > 0 { // also where a try may have been stored: what stands there tells whether it was
 		is, err := b.standing(ctx, p.key, l.Call.Replay)
 		if !is && err == nil { // gone meanwhile: there is room now
 			err = errBusy
@@ -89,8 +89,8 @@ func (b *Bus) unheard(ctx context.Context, key string) bool {
 func (b *Bus) vacant() bool { return b.none.Load() == b.added.Load()+1 }
 
 // end is the sequence that a delivery's chain ends with: its own; 0 where it would begin one.
-func (fl *flight) end(d relay.Delivery) uint64 {
-	if d.Line {
+func (fl *flight) end() uint64 {
+	if fl.Line {
 		return fl.sequence
 	}
 	return 0
@@ -140,12 +140,12 @@ func (b *Bus) overtaken(ctx context.Context, fl *flight) (bool, error) {
 
 // late says that a verdict other than ready is not to be told: another delivery has settled the call, and may have seen a recording. A repeat
 // knows nothing of what its session's requests have seen.
-func (b *Bus) late(ctx context.Context, fl *flight, d relay.Delivery) (bool, error) {
+func (b *Bus) late(ctx context.Context, fl *flight) (bool, error) {
 	switch {
-	case d.Line:
+	case fl.Line:
 		return b.overtaken(ctx, fl)
 	case fl.key != "":
-		return b.stands(ctx, fl.key, d.Call.Replay)
+		return b.stands(ctx, fl.key, fl.replay)
 	}
 	return false, nil
 }
@@ -155,7 +155,7 @@ func (b *Bus) late(ctx context.Context, fl *flight, d relay.Delivery) (bool, err
 //
 // Whatever stands there, its successor becomes the end of the chain by compare-and-set. An appointment is replaced. What is due already,
 // and may be in somebody's hand, is overtaken: its holder's next appointment is refused, and it tells nothing but ready.
-func (b *Bus) recall(ctx context.Context, key string, l relay.Later) (told bool, err error) {
+func (b *Bus) recall(ctx context.Context, key string, l *relay.Later) (told bool, err error) {
 	err = b.persist(ctx, opAppoint, func(ctx context.Context) error {
 		for {
 			old, err := b.lastOfLeader(ctx, key)

@@ -23,8 +23,8 @@ func TestAppointmentsAreDatedByTheServersClock(t *testing.T) {
 		t.Helper()
 		c := relay.Call{Bot: "st-1", Session: session}
 		at := time.Now().Add(5 * time.Minute)
-		l := relay.Later{Call: c, Account: "a", At: at, Class: relay.ClassFirst, History: relay.History{ID: c.Key(), Due: at}}
-		if repeat, err := b.later(ctx, &flight{key: c.Key()}, relay.Delivery{Call: c}, l, nil); repeat || err != nil {
+		l := &relay.Later{Call: c, Account: "a", At: at, Class: relay.ClassFirst, History: relay.History{ID: c.Key(), Due: at}}
+		if repeat, err := b.later(ctx, &flight{key: c.Key(), Delivery: relay.Delivery{Call: c}}, l, nil); repeat || err != nil {
 			t.Fatal(repeat, err)
 		}
 		m, err := b.last(ctx, c.Key())
@@ -46,11 +46,11 @@ func TestAppointmentsAreDatedByTheServersClock(t *testing.T) {
 		p := place{account: relay.Token("a"), class: relay.ClassFirst, key: relay.Token(stamped.String())}
 		m := &nats.Msg{Subject: b.cfg.due(p), Header: nats.Header{}, Sub: &nats.Subscription{}}
 		m.Reply = "$JS.ACK.VOICEMAIL_WORK.line.1.1.1." + strconv.FormatInt(stamped.UnixNano(), 10) + ".0"
-		w, ok := b.delivery(m)
+		fl, ok := b.delivery(m)
 		if !ok {
 			t.Fatal("the delivery is not taken")
 		}
-		b.flight.land(w.fl)
+		b.flight.land(fl)
 	}
 	due(time.Now().Add(3 * time.Minute))
 	if got := dated("ahead"); !about(got, 3*time.Minute) {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"voicemail-relay/internal/relay"
 )
 
 // flights are the deliveries in this process's hands: each is extended until it lands, so that ack_wait may be shorter than a request, and
@@ -17,13 +19,14 @@ type flights struct {
 	all    map[*flight]struct{}
 }
 
+// A flight is a delivery in hand.
 type flight struct {
+	relay.Delivery
 	msg      *nats.Msg
 	stream   string
 	sequence uint64
 	key      string // "" when it is no call
 	replay   int    // which verdict of its session it will get
-	taken    time.Time
 	extended time.Time
 }
 
@@ -51,19 +54,19 @@ func (f *flights) interval() time.Duration {
 	return f.every
 }
 
-// start takes a delivery into hand. It returns the flight that has the same session in hand already, if there is one.
-func (f *flights) start(m *nats.Msg, stream string, sequence uint64, key string, replay int) (fl, other *flight) {
+// start takes a delivery into hand, unless another flight has the same session in hand already, which it returns.
+func (f *flights) start(fl *flight) (other *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if other = f.byKey[key]; other != nil && key != "" {
-		return nil, other
+	if other = f.byKey[fl.key]; other != nil && fl.key != "" {
+		return other
 	}
-	fl = &flight{msg: m, stream: stream, sequence: sequence, key: key, replay: replay, taken: time.Now(), extended: time.Now()}
-	if key != "" {
-		f.byKey[key] = fl
+	fl.extended = time.Now()
+	if fl.key != "" {
+		f.byKey[fl.key] = fl
 	}
 	f.all[fl] = struct{}{}
-	return fl, nil
+	return nil
 }
 
 // handOver lets another message of the session be taken into hand, while this one is still extended.

@@ -10,23 +10,22 @@ import (
 
 func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 	f := newFlights(time.Second)
-	a, other := f.start(&nats.Msg{}, "CALLS", 1, "key", 0)
-	if a == nil || other != nil {
+	a, b := &flight{msg: &nats.Msg{}, key: "key"}, &flight{msg: &nats.Msg{}, key: "key"}
+	if f.start(a) != nil {
 		t.Fatal("the first one is not taken")
 	}
-	if fl, other := f.start(&nats.Msg{}, "CALLS", 2, "key", 0); fl != nil || other != a {
+	if f.start(b) != a {
 		t.Errorf("the session is taken twice")
 	}
 	f.handOver(a)
-	b, other := f.start(&nats.Msg{}, "WORK", 1, "key", 0)
-	if b == nil || other != nil {
+	if f.start(b) != nil {
 		t.Fatal("its next message is refused after it was handed over: it would come back only after ack_wait")
 	}
 	if n := len(f.due(time.Now().Add(2 * time.Second))); n != 2 {
 		t.Errorf("%d deliveries are extended, want both until they land", n)
 	}
 	f.land(a)
-	if _, other := f.start(&nats.Msg{}, "WORK", 2, "key", 0); other != b {
+	if f.start(&flight{key: "key"}) != b {
 		t.Errorf("landing the first one let the second go")
 	}
 	f.land(b)
@@ -34,7 +33,7 @@ func TestSessionIsInHandOnceUntilItIsHandedOver(t *testing.T) {
 		t.Errorf("%d in hand, %d keys, want none", f.count(), len(f.byKey))
 	}
 	for range 2 { // what is no call has no session
-		if fl, _ := f.start(&nats.Msg{}, "CALLS", 9, "", 0); fl == nil {
+		if f.start(&flight{}) != nil {
 			t.Errorf("a malformed event is refused beside another")
 		}
 	}
@@ -48,7 +47,8 @@ func TestShorterAckWaitIsKeptUpWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &nats.Msg{Subject: "call.ended", Reply: "hand", Sub: extended}
-	fl, _ := b.flight.start(m, "CALLS", 1, "key", 0)
+	fl := &flight{msg: m, key: "key"}
+	b.flight.start(fl)
 	defer b.flight.land(fl)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -111,41 +111,44 @@ func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {
 	if err != nil {
 		return
 	}
-	d := relay.Delivery{
-		Event:  relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
-		Queued: md.Timestamp, Deliveries: md.NumDelivered, Granted: true, Now: time.Now(), Asking: t.pass,
-	}
+	fl := &flight{msg: m, stream: md.Stream, sequence: md.Sequence.Stream}
+	fl.Body, fl.Header, fl.Stored = m.Data, m.Header, md.Timestamp.UTC()
+	fl.Queued, fl.Deliveries, fl.Granted, fl.Now, fl.Asking = md.Timestamp, md.NumDelivered, true, time.Now(), t.pass
 	most := uint64(b.cfg.Concurrency) // #nosec G115 -- never under 1
 	if md.NumPending >= most {
-		b.stock.Store(d.Now.UnixNano())
+		b.stock.Store(fl.Now.UnixNano())
 	}
-	if d.Deliveries == 1 && b.cfg.Received != nil {
+	if fl.Deliveries == 1 && b.cfg.Received != nil {
 		b.cfg.Received()
 	}
-	key := ""
-	if d.Call, d.Err = relay.Parse(d.Event); d.Err == nil {
-		key = d.Call.Key()
+	if fl.Call, fl.Err = relay.Parse(fl.Event); fl.Err == nil {
+		fl.key, fl.replay = fl.Call.Key(), fl.Call.Replay
 	} else {
-		d.ID = nameOf(md)
+		fl.ID = nameOf(md)
 	}
-	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, key, d.Call.Replay)
-	first, replay := d.Deliveries == 1, d.Call.Replay // and not d, which would be copied for it
-	d.Standing = func(ctx context.Context) (bool, error) {
+	fl.Standing = func(ctx context.Context) (bool, error) {
 		// Where nobody waits nobody is looked for. Another replica may have put one there in the last minute: its repeat costs a request, no more.
-		if replay == 0 && (b.vacant() && first || b.unheard(ctx, key)) {
+		if fl.replay == 0 && (b.vacant() && fl.Deliveries == 1 || b.unheard(ctx, fl.key)) {
 			return false, nil
 		}
-		return b.standing(ctx, key, replay)
+		return b.standing(ctx, fl.key, fl.replay)
 	}
+	if other := b.flight.start(fl); other != nil {
+		b.beside(fl, other)
+		return
+	}
+	b.handle(ctx, h, fl, t)
+}
+
+// beside settles a fresh delivery whose session another one has in hand.
+func (b *Bus) beside(fl, other *flight) {
 	switch {
-	case other == nil:
-		b.handle(ctx, h, fl, d, t)
-	case other.stream == md.Stream && other.sequence == md.Sequence.Stream: // handed out again while it is in hand
-	case d.Call.Replay > other.replay: // it is asked for once more on purpose: when what is in hand is settled
-		b.nakLater(m)
-	default: // the session is in hand and will be settled by what is in hand: this repeat has nothing to add
-		b.ack(m)
-		b.observe(Settlement{Outcome: relay.Fold{Call: d.Call, Why: "in hand"}, Repeat: true})
+	case other.stream == fl.stream && other.sequence == fl.sequence: // handed out again while it is in hand
+	case fl.replay > other.replay: // it is asked for once more on purpose: when what is in hand is settled
+		b.nakLater(fl.msg)
+	default: // the session will be settled by what is in hand: this repeat has nothing to add
+		b.ack(fl.msg)
+		b.observe(Settlement{Outcome: &relay.Fold{Call: fl.Call, Why: "in hand"}, Repeat: true})
 	}
 }
 
@@ -155,44 +158,51 @@ func nameOf(md *nats.MsgMetadata) string {
 }
 
 // handle decides and settles; what neither could be is handed back.
-func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) {
+func (b *Bus) handle(ctx context.Context, h Handler, fl *flight, t *turn) {
 	defer b.flight.land(fl)
 	decide := (*Bus).decide
 	if b.cfg.Tracer != nil {
 		decide = (*Bus).decideTraced
 	}
-	switch err := decide(b, ctx, h, fl, d, t); {
-	case err == nil:
-		b.ack(fl.msg)
+	if err := decide(b, ctx, h, fl, t); err != nil {
+		b.unsettled(fl, err)
+		return
+	}
+	b.ack(fl.msg)
+}
+
+// unsettled hands a delivery back.
+func (b *Bus) unsettled(fl *flight, err error) {
+	switch {
 	case errors.Is(err, errBusy):
 		b.nakLater(fl.msg)
 	case isFinal(err): // handed out at once, it would fail at once, for ever
-		b.cfg.Log.Error("a call cannot be settled; it is tried again after ack_wait", zap.Error(err), traceID(d.Call))
+		b.cfg.Log.Error("a call cannot be settled; it is tried again after ack_wait", zap.Error(err), traceID(fl.Call))
 		b.nakLater(fl.msg)
 	default:
 		b.nak(fl.msg)
 	}
 }
 
-func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
-	if d.Line && d.Deliveries > 1 { // before a request is spent on it
+func (b *Bus) decide(ctx context.Context, h Handler, fl *flight, t *turn) error {
+	if fl.Line && fl.Deliveries > 1 { // before a request is spent on it
 		late := false
 		err := b.persist(ctx, opReadWork, func(ctx context.Context) (err error) {
 			late, err = b.overtaken(ctx, fl)
 			return err
 		})
 		if late || err != nil {
-			return b.folded(d.Call, err)
+			return b.folded(fl.Call, err)
 		}
 	}
-	o, err := h.Handle(ctx, d)
+	o, err := h.Handle(ctx, &fl.Delivery)
 	if err != nil {
 		return err
 	}
 	if b.cfg.Tracer != nil {
-		return b.settleTraced(ctx, fl, d, o, t)
+		return b.settleTraced(ctx, fl, o, t)
 	}
-	return b.settle(ctx, fl, d, o, t)
+	return b.settle(ctx, fl, o, t)
 }
 
 // ack tells the server that a delivery is settled. It is not waited for: a lost ack brings the call again, and the ledger folds it. (Nor

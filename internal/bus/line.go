@@ -22,18 +22,12 @@ type line struct {
 	held  atomic.Bool
 	msgs  chan *nats.Msg
 	pulls map[relay.Class]*puller
-	hand  map[relay.Class][]waiting
+	hand  map[relay.Class][]*flight // the heads of each class
 	turn  int
 }
 
-// waiting is a call at the head of its class.
-type waiting struct {
-	fl *flight
-	d  relay.Delivery
-}
-
 func (b *Bus) newLine(a Account) (*line, error) {
-	l := &line{b: b, acct: a, depth: 1, ended: make(chan struct{}, 1), pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]waiting{}}
+	l := &line{b: b, acct: a, depth: 1, ended: make(chan struct{}, 1), pulls: map[relay.Class]*puller{}, hand: map[relay.Class][]*flight{}}
 	if !a.Purse.HasLimit() {
 		l.depth = min(32, a.Seats)
 	}
@@ -107,20 +101,20 @@ func (l *line) serve(work context.Context, h Handler, begin func(func())) budget
 		ok, probe, wait := l.acct.Purse.Acquire()
 		switch {
 		case ok:
-			w := l.next(relay.Order(l.turn))
+			fl := l.next(relay.Order(l.turn))
 			l.turn++
-			w.d.Granted, w.d.Probe, w.d.Down = true, probe, wait.Down
+			fl.Granted, fl.Probe, fl.Down = true, probe, wait.Down
 			l.busy.Add(1)
 			begin(func() {
 				defer l.end(probe)
-				l.handle(work, h, w)
+				l.handle(work, h, fl)
 			})
 		default:
-			w, ok := l.moot(h, wait)
-			if !ok {
+			fl := l.moot(h, wait)
+			if fl == nil {
 				return wait
 			}
-			begin(func() { l.handle(work, h, w) })
+			begin(func() { l.handle(work, h, fl) })
 		}
 	}
 	return budget.Wait{}
@@ -152,32 +146,32 @@ func (l *line) end(probe bool) {
 }
 
 // moot takes a call out of the hand that is handled though it cannot be asked for.
-func (l *line) moot(h Handler, wait budget.Wait) (waiting, bool) {
+func (l *line) moot(h Handler, wait budget.Wait) *flight {
 	now := time.Now()
 	for _, c := range relay.Classes() {
 		if len(l.hand[c]) == 0 {
 			continue
 		}
-		w := &l.hand[c][0]
-		w.d.Now, w.d.Closed, w.d.Down, w.d.Reopens = now, wait.Closed, wait.Down, now.Add(wait.For)
-		if h.Moot(w.d) {
-			return l.next([]relay.Class{c}), true
+		fl := l.hand[c][0]
+		fl.Now, fl.Closed, fl.Down, fl.Reopens = now, wait.Closed, wait.Down, now.Add(wait.For)
+		if h.Moot(&fl.Delivery) {
+			return l.next([]relay.Class{c})
 		}
 	}
-	return waiting{}, false
+	return nil
 }
 
-func (l *line) handle(ctx context.Context, h Handler, w waiting) {
-	w.d.Now = time.Now()
-	l.b.handle(ctx, h, w.fl, w.d, nil)
+func (l *line) handle(ctx context.Context, h Handler, fl *flight) {
+	fl.Now = time.Now()
+	l.b.handle(ctx, h, fl, nil)
 }
 
 // next takes the first call out of the hand, by class.
-func (l *line) next(order []relay.Class) waiting {
+func (l *line) next(order []relay.Class) *flight {
 	for _, c := range order {
-		if ws := l.hand[c]; len(ws) > 0 {
-			l.hand[c] = ws[1:]
-			return ws[0]
+		if fls := l.hand[c]; len(fls) > 0 {
+			l.hand[c] = fls[1:]
+			return fls[0]
 		}
 	}
 	panic("bus: nothing in hand") // its callers look first
@@ -185,8 +179,8 @@ func (l *line) next(order []relay.Class) waiting {
 
 func (l *line) inHand() int {
 	n := 0
-	for _, ws := range l.hand {
-		n += len(ws)
+	for _, fls := range l.hand {
+		n += len(fls)
 	}
 	return n
 }
@@ -212,9 +206,9 @@ func (l *line) take(m *nats.Msg) (lost []*puller) {
 			return []*puller{p}
 		}
 		if message {
-			if w, ok := l.b.delivery(m); ok {
-				w.d.Account = l.acct.Name
-				l.hand[c] = append(l.hand[c], w)
+			if fl, ok := l.b.delivery(m); ok {
+				fl.Account = l.acct.Name
+				l.hand[c] = append(l.hand[c], fl)
 			}
 		}
 	}
@@ -229,15 +223,15 @@ func (l *line) close() {
 	}
 	l.b.handBack(l.msgs, ps...)
 	var back []*nats.Msg
-	for _, ws := range l.hand {
-		for _, w := range ws {
-			back = append(back, w.fl.msg)
+	for _, fls := range l.hand {
+		for _, fl := range fls {
+			back = append(back, fl.msg)
 		}
 	}
 	l.b.nak(back...)
-	for _, ws := range l.hand {
-		for _, w := range ws {
-			l.b.flight.land(w.fl)
+	for _, fls := range l.hand {
+		for _, fl := range fls {
+			l.b.flight.land(fl)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func TestHeldLineLooksAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := Account{Name: "x", Seats: 8, Purse: p}
-		l := &line{b: &Bus{cfg: Config{Accounts: []Account{a}}}, acct: a, hand: map[relay.Class][]waiting{relay.ClassFirst: {{}}}}
+		l := &line{b: &Bus{cfg: Config{Accounts: []Account{a}}}, acct: a, hand: map[relay.Class][]*flight{relay.ClassFirst: {{}}}}
 		l.b.stock.Store(time.Now().UnixNano())
 		l.busy.Store(1)
 		if wait := l.serve(t.Context(), nil, nil); wait.For <= 0 || wait.For > pressure {

@@ -59,11 +59,11 @@ func testConfig(t testing.TB) Config {
 // told is a handler that gives every call the same verdict.
 type told struct{}
 
-func (told) Handle(_ context.Context, d relay.Delivery) (relay.Outcome, error) {
+func (told) Handle(_ context.Context, d *relay.Delivery) (relay.Outcome, error) {
 	return &relay.Verdict{Kind: relay.KindAbsent, Reason: relay.ReasonHint, ID: d.Call.Key(), Call: d.Call, At: d.Now, FirstSeen: d.Stored}, nil
 }
 
-func (told) Moot(relay.Delivery) bool { return false }
+func (told) Moot(*relay.Delivery) bool { return false }
 
 func TestMissingPermissionIsNamed(t *testing.T) {
 	cfg := testConfig(t)

@@ -12,21 +12,21 @@ import (
 
 // settle does what was decided about a delivery. It returns only when that is stored, or when ctx ends first; then the delivery is not to
 // be acknowledged.
-func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.Outcome, t *turn) error {
+func (b *Bus) settle(ctx context.Context, fl *flight, o relay.Outcome, t *turn) error {
 	switch o := o.(type) {
 	case *relay.Verdict:
-		return b.announce(ctx, fl, d, o)
-	case relay.Later:
+		return b.announce(ctx, fl, o)
+	case *relay.Later:
 		b.flight.handOver(fl) // from here on the message in the work stream stands for the session, and may be due at once
-		repeat, err := b.later(ctx, fl, d, o, t)
+		repeat, err := b.later(ctx, fl, o, t)
 		if isFinal(err) && !errors.Is(err, errBusy) {
-			return b.announce(ctx, fl, d, tooLargeToKeep(d, o))
+			return b.announce(ctx, fl, tooLargeToKeep(fl.Now, o))
 		}
 		if err == nil {
 			b.observe(Settlement{Outcome: o, Repeat: repeat})
 		}
 		return err
-	case relay.Fold:
+	case *relay.Fold:
 		b.observe(Settlement{Outcome: o, Repeat: true})
 		return nil
 	}
@@ -36,7 +36,7 @@ func (b *Bus) settle(ctx context.Context, fl *flight, d relay.Delivery, o relay.
 // folded tells of a delivery that another one has overtaken.
 func (b *Bus) folded(c relay.Call, err error) error {
 	if err == nil {
-		b.observe(Settlement{Outcome: relay.Fold{Call: c, Why: "overtaken"}, Repeat: true})
+		b.observe(Settlement{Outcome: &relay.Fold{Call: c, Why: "overtaken"}, Repeat: true})
 	}
 	return err
 }
@@ -44,7 +44,7 @@ func (b *Bus) folded(c relay.Call, err error) error {
 // announce publishes a verdict under its id, then notes it in the ledger. When the stream holds a verdict of that id already, that one is
 // the truth, and it is what ledger and log tell. Whether it is late is looked at before each try: what cannot be published for a while may be
 // overtaken meanwhile.
-func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *relay.Verdict) error {
+func (b *Bus) announce(ctx context.Context, fl *flight, v *relay.Verdict) error {
 	rec := relay.Record{ID: v.ID, Verdict: v.Kind, Reason: string(v.Reason), At: v.At.UTC(), Requests: v.Requests, Attempts: v.Attempts,
 		FirstSeen: v.FirstSeen.UTC(), Asks: v.Asks}
 	limit := int(b.nc.MaxPayload())
@@ -52,7 +52,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 	late := false
 	err := b.persist(ctx, opPublish, func(ctx context.Context) (err error) {
 		if v.Kind != relay.KindReady {
-			if late, err = b.late(ctx, fl, d); late || err != nil {
+			if late, err = b.late(ctx, fl); late || err != nil {
 				return err
 			}
 		}
@@ -67,7 +67,7 @@ func (b *Bus) announce(ctx context.Context, fl *flight, d relay.Delivery, v *rel
 		return err
 	})
 	if isFinal(err) && v.Kind == relay.KindReady { // a link that does not fit: text has given way before
-		return b.announce(ctx, fl, d, tooLargeToTell(v))
+		return b.announce(ctx, fl, tooLargeToTell(v))
 	}
 	if late || err != nil {
 		return b.folded(v.Call, err)

@@ -70,11 +70,11 @@ func (b *Bus) empty(ctx, work context.Context, consumer string, h Handler, begin
 			if !message {
 				break
 			}
-			if w, ok := b.delivery(m); ok {
+			if fl, ok := b.delivery(m); ok {
 				n++
-				w.d.Now = time.Now()
+				fl.Now = time.Now()
 				done := make(chan struct{})
-				begin(func() { defer close(done); b.handle(work, h, w.fl, w.d, nil) })
+				begin(func() { defer close(done); b.handle(work, h, fl, nil) })
 				select {
 				case <-done:
 				case <-ctx.Done(): // it ends with work

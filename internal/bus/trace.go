@@ -13,38 +13,36 @@ import (
 // be called once.
 type Tracer interface {
 	// Handle begins the handling of a delivery, which id names at its destination. end is told whether it is settled.
-	Handle(ctx context.Context, d relay.Delivery, destination, id string) (handling context.Context, goesOn relay.Trace, end func(error))
+	Handle(ctx context.Context, d *relay.Delivery, destination, id string) (handling context.Context, goesOn relay.Trace, end func(error))
 	// Settle begins the settling of what was decided in Handle's context, by a message to destination. end is told whether that is stored.
 	Settle(ctx context.Context, o relay.Outcome, destination string) (settling context.Context, goesOn relay.Trace, end func(error))
 }
 
 // decideTraced is decide in a span.
-func (b *Bus) decideTraced(ctx context.Context, h Handler, fl *flight, d relay.Delivery, t *turn) error {
+func (b *Bus) decideTraced(ctx context.Context, h Handler, fl *flight, t *turn) error {
 	from := b.cfg.CallsSubject
-	if d.Line {
+	if fl.Line {
 		from = b.cfg.workSubject() // where within it says nothing to people
 	}
 	var end func(error)
-	ctx, d.Call.Trace, end = b.cfg.Tracer.Handle(ctx, d, from, fl.stream+"/"+strconv.FormatUint(fl.sequence, 10))
-	err := b.decide(ctx, h, fl, d, t)
+	ctx, fl.Call.Trace, end = b.cfg.Tracer.Handle(ctx, &fl.Delivery, from, fl.stream+"/"+strconv.FormatUint(fl.sequence, 10))
+	err := b.decide(ctx, h, fl, t)
 	end(err)
 	return err
 }
 
 // settleTraced is settle in the span of the message that it stores; the message carries that on.
-func (b *Bus) settleTraced(ctx context.Context, fl *flight, d relay.Delivery, o relay.Outcome, t *turn) error {
+func (b *Bus) settleTraced(ctx context.Context, fl *flight, o relay.Outcome, t *turn) error {
 	var end func(error)
 	switch v := o.(type) {
 	case *relay.Verdict:
 		ctx, v.Call.Trace, end = b.cfg.Tracer.Settle(ctx, o, b.cfg.verdict(v.Kind))
-	case relay.Later:
+	case *relay.Later:
 		ctx, v.Call.Trace, end = b.cfg.Tracer.Settle(ctx, o, b.cfg.workSubject())
-		o = v
-	case relay.Fold:
+	case *relay.Fold:
 		ctx, v.Call.Trace, end = b.cfg.Tracer.Settle(ctx, o, "")
-		o = v
 	}
-	err := b.settle(ctx, fl, d, o, t)
+	err := b.settle(ctx, fl, o, t)
 	end(err)
 	return err
 }

@@ -37,9 +37,9 @@ type counted struct {
 	want int
 }
 
-func (*counted) Moot(relay.Delivery) bool { return false }
+func (*counted) Moot(*relay.Delivery) bool { return false }
 
-func (c *counted) Handle(ctx context.Context, d relay.Delivery) (relay.Outcome, error) {
+func (c *counted) Handle(ctx context.Context, d *relay.Delivery) (relay.Outcome, error) {
 	c.mu.Lock()
 	c.seen[d.Call.Session]++
 	if len(c.seen) == c.want && c.seen[d.Call.Session] == 1 {

@@ -28,35 +28,33 @@ func written(h relay.History) (string, error) {
 const hop = 10 * time.Minute
 
 // delivery takes a due call into hand. It is not ok when that session is in hand already: whoever has it settles it.
-func (b *Bus) delivery(m *nats.Msg) (waiting, bool) {
+func (b *Bus) delivery(m *nats.Msg) (*flight, bool) {
 	md, err := m.Metadata()
 	if err != nil {
-		return waiting{}, false
+		return nil, false
 	}
 	p, ok := b.cfg.placeOf(m.Subject)
 	if !ok {
-		return waiting{}, false
+		return nil, false
 	}
 	b.clock(md.Timestamp)
 	var history relay.History
 	if json.Unmarshal([]byte(m.Header.Get(historyHeader)), &history) != nil || history.ID == "" {
 		history = relay.History{ID: p.key}
 	}
-	fl, other := b.flight.start(m, md.Stream, md.Sequence.Stream, p.key, relay.Replays(history.ID))
-	if other != nil {
-		return waiting{}, false // handed out again after ack_wait, should it still be needed
+	fl := &flight{msg: m, stream: md.Stream, sequence: md.Sequence.Stream, key: p.key, replay: relay.Replays(history.ID)}
+	fl.Body, fl.Header, fl.Stored = m.Data, m.Header, md.Timestamp.UTC()
+	fl.Line, fl.Queued, fl.Deliveries, fl.History = true, md.Timestamp, md.NumDelivered, history
+	if b.flight.start(fl) != nil {
+		return nil, false // handed out again after ack_wait, should it still be needed
 	}
-	d := relay.Delivery{
-		Event: relay.Event{Body: m.Data, Header: m.Header, Stored: md.Timestamp.UTC()},
-		Line:  true, Queued: md.Timestamp, Deliveries: md.NumDelivered, History: history,
-	}
-	if d.Call, d.Err = relay.Parse(d.Event); d.Err != nil {
-		d.ID = nameOf(md)
+	if fl.Call, fl.Err = relay.Parse(fl.Event); fl.Err != nil {
+		fl.ID = nameOf(md)
 	}
 	if history.FirstSeen.IsZero() { // none of ours
-		d.History.FirstSeen, d.History.EndedAt = d.Stored, d.Call.EndedAt
+		fl.History.FirstSeen, fl.History.EndedAt = fl.Stored, fl.Call.EndedAt
 	}
-	return waiting{fl: fl, d: d}, true
+	return fl, true
 }
 
 // clock notes how far the server's clock is ahead of ours at least, by what it has stamped: appointments are dated by the server's, or one that
@@ -78,8 +76,8 @@ func (b *Bus) setClock(stamped time.Time) {
 }
 
 // tooLargeToKeep is the verdict on a call that fits call.ended, but not the work stream with its history beside it. What was seen is told.
-func tooLargeToKeep(d relay.Delivery, l relay.Later) *relay.Verdict {
-	v := &relay.Verdict{Kind: relay.KindFailed, Reason: relay.ReasonUndeliverable, ID: l.History.ID, Call: l.Call, Account: l.Account, At: d.Now,
+func tooLargeToKeep(now time.Time, l *relay.Later) *relay.Verdict {
+	v := &relay.Verdict{Kind: relay.KindFailed, Reason: relay.ReasonUndeliverable, ID: l.History.ID, Call: l.Call, Account: l.Account, At: now,
 		FirstSeen: l.History.FirstSeen, Attempts: l.History.Attempts, Requests: l.History.Requests, Asks: l.History.Asks,
 		Error: "the event is too large for the NATS server with its history beside it; raise max_payload"}
 	if l.History.Seen() {

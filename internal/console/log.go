@@ -46,9 +46,9 @@ func (j Journal) Verdict(v *relay.Verdict, rec relay.Record, repeat bool) {
 }
 
 // Later tells an appointment.
-func (j Journal) Later(l relay.Later, repeat bool) {
+func (j Journal) Later(l *relay.Later, repeat bool) {
 	if repeat {
-		j.Fold(relay.Fold{Call: l.Call, Why: "on its way"})
+		j.Fold(&relay.Fold{Call: l.Call, Why: "on its way"})
 		return
 	}
 	j.Metrics.PutOff(l.Why)
@@ -57,7 +57,7 @@ func (j Journal) Later(l relay.Later, repeat bool) {
 }
 
 // Fold tells a repeat.
-func (j Journal) Fold(f relay.Fold) {
+func (j Journal) Fold(f *relay.Fold) {
 	j.Metrics.Folded()
 	j.Log.Debug("repeat", append(j.ids(nil, f.Call), zap.String("why", f.Why))...)
 }

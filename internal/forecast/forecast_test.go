@@ -123,7 +123,7 @@ func first(f *Forecast, bot string) time.Duration {
 	p := policy
 	p.Outlook = f.Outlook(bot)
 	o := relay.Decide(relay.Call{Bot: bot, Session: "s"}, relay.History{}, relay.Answer{Requests: 1}, relay.Account{}, p)
-	return o.(relay.Later).At.Sub(time.Time{})
+	return o.(*relay.Later).At.Sub(time.Time{})
 }
 
 func TestLoadFades(t *testing.T) {

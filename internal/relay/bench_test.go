@@ -32,7 +32,7 @@ func BenchmarkHandle(b *testing.B) {
 	d := Delivery{Event: Event{Stored: ended}, Call: aCall, Now: ended.Add(time.Minute), Deliveries: 1}
 	b.ReportAllocs()
 	for b.Loop() {
-		o, err := r.Handle(b.Context(), d)
+		o, err := r.Handle(b.Context(), &d)
 		if v, ok := o.(*Verdict); err != nil || !ok || v.Kind != KindReady {
 			b.Fatal(fmt.Sprint(o, err))
 		}

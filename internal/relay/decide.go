@@ -34,55 +34,55 @@ type Answer struct {
 // An entry of transcriptions without text is 'an empty message': the text will not come any more.
 func Decide(c Call, h History, a Answer, acct Account, p Policy) Outcome {
 	v := verdicts{call: c, history: h, account: acct.Name, policy: p, transcription: acct.Transcription}
-	return v.decide(a)
+	return v.decide(&a)
 }
 
-// verdicts writes the outcomes of one call.
+// verdicts writes the outcomes of one call. Calls and histories are large: within the package they are handed on by pointer.
 type verdicts struct {
 	call          Call
-	history       History
+	history       History // decide brings it up to date
 	account       string
 	policy        Policy
 	transcription bool
 	fresh         bool
 }
 
-func (v verdicts) decide(a Answer) Outcome {
-	v.history = v.history.asked(a)
+func (v *verdicts) decide(a *Answer) Outcome {
+	h := &v.history
+	h.asked(a)
 	switch {
-	case a.Err != nil && kindOf(a.Err) == Rejected && !v.history.Seen():
+	case a.Err != nil && kindOf(a.Err) == Rejected && !h.Seen():
 		return v.failed(a.At, ReasonRejected, a.Err.Error())
 	case a.Err != nil && kindOf(a.Err) != Rejected:
 		return v.troubled(a)
 	}
-	v.history = v.history.good(a)
-	h := v.history
+	h.good(a)
 	switch {
 	case len(a.Voicemail.Recordings) > 0 && !v.transcription, h.Seen() && len(a.Voicemail.Transcriptions) > 0:
 		r := v.ready(a.At)
 		r.transcribe(a.Voicemail.Transcriptions, v.transcription)
 		return r
 	case h.Seen():
-		at, last := v.policy.lookForText(v.call, h, a.At)
+		at, last := v.policy.lookForText(&v.call, h, a.At)
 		if last && !at.After(a.At) {
 			return v.ready(a.At)
 		}
-		return v.later(at, h, why(a))
+		return v.later(at, why(a))
 	case a.Asked.Sub(h.EndedAt) >= v.policy.RecordingFor:
 		return v.absent(a.At, ReasonNoneRecorded)
 	}
-	at, _ := v.policy.lookAgain(v.call, h, a.At)
-	return v.later(at, h, why(a))
+	at, _ := v.policy.lookAgain(&v.call, h, a.At)
+	return v.later(at, why(a))
 }
 
 // troubled decides after an answer that says nothing about the call.
-func (v verdicts) troubled(a Answer) Outcome {
-	v.history = v.history.troubled(a)
+func (v *verdicts) troubled(a *Answer) Outcome {
+	h := &v.history
+	h.troubled(a)
 	// A pause that the account wants is not the call's trouble; but a call that brings one each time is not to live for ever by that.
-	if since := v.history.TroubleSince.Add(retryAfter(a.Err)); since.Before(v.history.FirstSeen.Add(v.policy.GiveUpAfter)) {
-		v.history.TroubleSince = since
+	if since := h.TroubleSince.Add(retryAfter(a.Err)); since.Before(h.FirstSeen.Add(v.policy.GiveUpAfter)) {
+		h.TroubleSince = since
 	}
-	h := v.history
 	at := v.policy.nextTry(v.call.Key(), h.Troubles, a.At)
 	if p := a.At.Add(retryAfter(a.Err)); at.Before(p) {
 		at = p
@@ -92,7 +92,7 @@ func (v verdicts) troubled(a Answer) Outcome {
 		if !a.At.Before(deadline) {
 			return v.ready(a.At)
 		}
-		return v.later(earlier(at, deadline), h, why(a))
+		return v.later(earlier(at, deadline), why(a))
 	}
 	end := h.TroubleSince.Add(v.policy.GiveUpAfter)
 	if !a.At.Before(end) {
@@ -101,14 +101,14 @@ func (v verdicts) troubled(a Answer) Outcome {
 	if h.StillSince.IsZero() { // else the end moves on
 		at = earlier(at, end)
 	}
-	return v.later(at, h, why(a))
+	return v.later(at, why(a))
 }
 
 // unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time, and who waits for
 // an API that is down gives up in time.
-func (v verdicts) unasked(d Delivery) Outcome {
-	h, now := v.history, d.Now
-	if !h.Seen() {
+func (v *verdicts) unasked(d *Delivery) Outcome {
+	now := d.Now
+	if !v.history.Seen() {
 		if v.policy.outlasted(d) {
 			return v.failed(now, ReasonGaveUp, fmt.Sprintf("the account's API has been in trouble for %s", v.policy.GiveUpAfter))
 		}
@@ -116,7 +116,7 @@ func (v verdicts) unasked(d Delivery) Outcome {
 		if d.Reopens.After(at) {
 			at = d.Reopens
 		}
-		return v.later(at, h, "account closed")
+		return v.later(at, "account closed")
 	}
 	deadline := v.deadline()
 	if !now.Before(deadline) {
@@ -126,11 +126,11 @@ func (v verdicts) unasked(d Delivery) Outcome {
 	if d.Reopens.After(now) {
 		at = earlier(d.Reopens, at)
 	}
-	return v.later(at, h, "account closed")
+	return v.later(at, "account closed")
 }
 
 // deadline is when a call whose recording was seen is told.
-func (v verdicts) deadline() time.Time { return v.history.SeenAt.Add(v.policy.TranscriptFor) }
+func (v *verdicts) deadline() time.Time { return v.history.SeenAt.Add(v.policy.TranscriptFor) }
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
@@ -140,7 +140,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // heard names an answer for a call's history: why, and what came.
-func heard(a Answer) string {
+func heard(a *Answer) string {
 	switch {
 	case a.Err != nil || len(a.Voicemail.Recordings) == 0:
 		return why(a)
@@ -151,11 +151,11 @@ func heard(a Answer) string {
 }
 
 // why names an answer out of a closed set, for logs.
-func why(a Answer) string {
-	var t *Trouble
-	switch {
-	case errors.As(a.Err, &t):
+func why(a *Answer) string {
+	if t, ok := errors.AsType[*Trouble](a.Err); ok {
 		return t.Result
+	}
+	switch {
 	case a.Err != nil:
 		return "error"
 	case len(a.Voicemail.Recordings) > 0:

@@ -82,7 +82,7 @@ func said(o Outcome) string {
 	switch o := o.(type) {
 	case *Verdict:
 		return strings.TrimSpace(string(o.Kind) + " " + string(o.Reason) + string(o.TranscriptStatus))
-	case Later:
+	case *Later:
 		return "later " + string(o.Class)
 	}
 	return fmt.Sprintf("%T", o)
@@ -98,7 +98,7 @@ func TestDecide(t *testing.T) {
 			if again := ask(r); said(again) != said(got) {
 				t.Errorf("asked twice it says %s, then %s", said(got), said(again))
 			}
-			if l, ok := got.(Later); ok {
+			if l, ok := got.(*Later); ok {
 				if at := l.At.Sub(ended.Add(r.age)); at < 0 || at > 5*time.Minute {
 					t.Errorf("later in %s, want within retry.max", at)
 				}
@@ -122,7 +122,7 @@ func TestEveryRecordingOfTheAnswerIsTold(t *testing.T) {
 	if v := ask(row{voicemail: long, seen: 15 * time.Second, age: 11 * time.Minute, transcription: true}).(*Verdict); len(v.Recordings) != 40 {
 		t.Errorf("%d recordings are told at the deadline, want all 40 of the answer", len(v.Recordings))
 	}
-	if l := ask(row{voicemail: long, age: time.Minute, transcription: true}).(Later); len(l.History.Recordings) < 20 || len(l.History.Recordings) > 24 {
+	if l := ask(row{voicemail: long, age: time.Minute, transcription: true}).(*Later); len(l.History.Recordings) < 20 || len(l.History.Recordings) > 24 {
 		t.Errorf("%d recordings travel with the call, want what 24 KiB hold", len(l.History.Recordings))
 	}
 }
@@ -198,15 +198,16 @@ func TestPausesAreNoTrouble(t *testing.T) {
 	now := ended
 	for n := range 40 {
 		o := Decide(aCall, h, Answer{Err: &Trouble{Kind: Limited, Result: "limited", Status: 429, RetryAfter: time.Hour, Text: "HTTP 429"}, Asked: now, At: now, Requests: 1}, Account{}, policy)
-		l, ok := o.(Later)
+		l, ok := o.(*Later)
 		if !ok {
 			t.Fatalf("%s after %d pauses of an hour", said(o), n+1)
 		}
-		now, h = l.At, l.History.resumed(Delivery{Line: true, Queued: l.At, Now: l.At})
+		now, h = l.At, l.History
+		h.resume(&Delivery{Line: true, Queued: now, Now: now})
 	}
 	for n := 0; ; n++ { // but one that brings a pause each time ends
 		o := Decide(aCall, h, Answer{Err: &Trouble{Result: "error", Status: 503, RetryAfter: time.Hour, Text: "HTTP 503"}, Asked: now, At: now, Requests: 1}, Account{}, policy)
-		l, ok := o.(Later)
+		l, ok := o.(*Later)
 		if !ok {
 			break
 		}
@@ -234,7 +235,7 @@ func TestTroubleOfAnAccountThatIsDown(t *testing.T) {
 	} {
 		r.d.History = r.h
 		r.d.Line = true
-		if got := policy.outlasted(r.d); got != r.want {
+		if got := policy.outlasted(&r.d); got != r.want {
 			t.Errorf("%s: outlasted %v, want %v", r.name, got, r.want)
 		}
 	}
@@ -260,7 +261,8 @@ func TestClockOfGivingUpStandsStill(t *testing.T) {
 			if r.still > 0 {
 				h.StillSince = now.Add(-r.still)
 			}
-			if got := now.Sub(h.resumed(r.d).TroubleSince); got != r.want {
+			h.resume(&r.d)
+			if got := now.Sub(h.TroubleSince); got != r.want {
 				t.Errorf("the clock ran %s, want %s", got, r.want)
 			}
 		})
@@ -273,7 +275,7 @@ func TestHistoryTellsItsLatestRequests(t *testing.T) {
 	for range 10 {
 		for _, a := range answers {
 			a.Asked, a.At = ended.Add(time.Minute), ended.Add(time.Minute)
-			l, ok := Decide(aCall, h, a, Account{Name: "a", Transcription: true}, policy).(Later)
+			l, ok := Decide(aCall, h, a, Account{Name: "a", Transcription: true}, policy).(*Later)
 			if !ok {
 				t.Fatal("got no appointment")
 			}

@@ -106,7 +106,7 @@ func (e Experience) Share() float64 {
 }
 
 // lesson is what an answer teaches about a call with this history.
-func lesson(h History, a Answer, o Outcome, transcription bool) Lesson {
+func lesson(h *History, a *Answer, o Outcome, transcription bool) Lesson {
 	var l Lesson
 	if v, ok := o.(*Verdict); ok && v.Kind == KindReady && v.TranscriptStatus == TranscriptTimedOut { // its text never came: it was whole with its recording
 		seen := h.SeenAt

@@ -43,12 +43,12 @@ const keptAsks = 16
 // Seen says whether a recording was ever seen: such a call ends ready, whatever comes.
 func (h History) Seen() bool { return !h.SeenAt.IsZero() }
 
-// resumed is the history at the moment of a request: the clock of give_up_after stood still while the call stood in line (for budget, or
+// resume brings the history to the moment of a request: the clock of give_up_after stood still while the call stood in line (for budget, or
 // behind a closed account), and since the account refused it if this is the probe that tries again: a call that is refused while others are served
 // is in trouble of its own. It runs while the API is down: that is trouble.
-func (h History) resumed(d Delivery) History {
+func (h *History) resume(d *Delivery) {
 	if h.TroubleSince.IsZero() {
-		return h
+		return
 	}
 	from := d.Now
 	if d.Line && !d.Queued.IsZero() && d.Queued.Before(from) {
@@ -63,23 +63,21 @@ func (h History) resumed(d Delivery) History {
 	}
 	h.TroubleSince = h.TroubleSince.Add(max(0, until.Sub(from)))
 	h.StillSince = time.Time{}
-	return h
 }
 
 // asked counts an answer in.
-func (h History) asked(a Answer) History {
+func (h *History) asked(a *Answer) {
 	h.Attempts++
 	h.Requests += a.Requests
 	h.Handed = 0
-	h.Asks = append(slices.Clone(h.Asks), Ask{At: a.Asked.UTC().Truncate(time.Millisecond), Answer: heard(a), Requests: a.Requests})
+	h.Asks = append(slices.Clip(h.Asks), Ask{At: a.Asked.UTC().Truncate(time.Millisecond), Answer: heard(a), Requests: a.Requests})
 	if n := len(h.Asks); n > keptAsks {
 		h.Asks = h.Asks[n-keptAsks:]
 	}
-	return h
 }
 
 // troubled starts or continues the clock of give_up_after.
-func (h History) troubled(a Answer) History {
+func (h *History) troubled(a *Answer) {
 	h.Troubles++
 	if h.TroubleSince.IsZero() {
 		h.TroubleSince = a.Asked
@@ -88,11 +86,10 @@ func (h History) troubled(a Answer) History {
 		h.StillSince = a.At
 	}
 	h.Turned = kindOf(a.Err) == Limited
-	return h
 }
 
 // good forgets trouble, and keeps what was seen.
-func (h History) good(a Answer) History {
+func (h *History) good(a *Answer) {
 	h.Troubles, h.TroubleSince, h.StillSince, h.Turned = 0, time.Time{}, time.Time{}, false
 	h.LookedAt = a.Asked
 	h.Status = a.Voicemail.Status
@@ -102,7 +99,6 @@ func (h History) good(a Answer) History {
 			h.SeenAt = a.At
 		}
 	}
-	return h
 }
 
 // Recalled is the history with what another delivery of the session has seen, by the request that it made beside this one's.

@@ -1,11 +1,8 @@
 package relay
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// An Outcome is what is to be done with a delivery: a *Verdict, Later or Fold.
+// An Outcome is what is to be done with a delivery: a *Verdict, *Later or *Fold.
 type Outcome interface{ outcome() }
 
 // Fold says that the delivery repeats a call that is settled or on its way: nothing is published, and nothing asked.
@@ -51,35 +48,36 @@ func Order(n int) []Class {
 }
 
 func (*Verdict) outcome() {}
-func (Later) outcome()    {}
-func (Fold) outcome()     {}
+func (*Later) outcome()   {}
+func (*Fold) outcome()    {}
 
 // later places a call in its line.
-func (v verdicts) later(at time.Time, h History, why string) Later {
+func (v *verdicts) later(at time.Time, why string) *Later {
+	l := &Later{Call: v.call, Account: v.account, At: at, Class: ClassAgain, History: v.history, Fresh: v.fresh, Why: why}
+	h := &l.History
 	h.Due = at
 	h.Recordings = kept(h.Recordings)
-	class := ClassAgain
 	switch {
 	case h.Seen(), h.Turned:
-		class = ClassNext
+		l.Class = ClassNext
 	case h.LookedAt.IsZero() && h.Troubles == 0 && !h.Spared:
-		class = ClassFirst
+		l.Class = ClassFirst
 	case at.Sub(h.EndedAt) >= v.policy.RecordingFor && h.Troubles == 0 && !h.Spared:
-		class = ClassLast
+		l.Class = ClassLast
 	}
-	return Later{Call: v.call, Account: v.account, At: at, Class: class, History: h, Fresh: v.fresh, Why: why}
+	return l
 }
 
-func (v verdicts) verdict(kind Kind, now time.Time, r Reason) *Verdict {
-	h := v.history
+func (v *verdicts) verdict(kind Kind, now time.Time, r Reason) *Verdict {
+	h := &v.history
 	return &Verdict{Kind: kind, Reason: r, ID: h.ID, Call: v.call, Account: v.account, At: now,
 		FirstSeen: h.FirstSeen, Attempts: h.Attempts, Requests: h.Requests, Asks: h.Asks}
 }
 
 // ready tells what was seen, without text.
-func (v verdicts) ready(now time.Time) *Verdict {
+func (v *verdicts) ready(now time.Time) *Verdict {
 	r := v.verdict(KindReady, now, "")
-	r.Recordings = slices.Clone(v.history.Recordings)
+	r.Recordings = v.history.Recordings
 	r.TranscriptStatus = TranscriptTimedOut
 	if !v.transcription {
 		r.TranscriptStatus = TranscriptOff
@@ -88,23 +86,23 @@ func (v verdicts) ready(now time.Time) *Verdict {
 }
 
 // undeliverable is the verdict on a call that seems to stop the program. What was seen is told.
-func (v verdicts) undeliverable(now time.Time) *Verdict {
+func (v *verdicts) undeliverable(now time.Time) *Verdict {
 	if v.history.Seen() {
 		return v.ready(now)
 	}
 	return v.failed(now, ReasonUndeliverable, "handed out over 20 times without being settled: it seems to stop the program that handles it")
 }
 
-func (v verdicts) absent(now time.Time, r Reason) *Verdict { return v.verdict(KindAbsent, now, r) }
+func (v *verdicts) absent(now time.Time, r Reason) *Verdict { return v.verdict(KindAbsent, now, r) }
 
-func (v verdicts) failed(now time.Time, r Reason, text string) *Verdict {
+func (v *verdicts) failed(now time.Time, r Reason, text string) *Verdict {
 	f := v.verdict(KindFailed, now, r)
 	f.Error = text
 	return f
 }
 
 // malformed is the verdict on an event that is no call: the original bytes, under an id of the event's own.
-func malformed(d Delivery) *Verdict {
+func malformed(d *Delivery) *Verdict {
 	return &Verdict{Kind: KindFailed, Reason: ReasonMalformed, ID: Token("malformed\n" + d.ID), Call: d.Call, At: d.Now, FirstSeen: d.Stored,
 		Error: d.Err.Error(), Raw: d.Body, isRaw: true}
 }

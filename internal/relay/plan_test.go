@@ -191,7 +191,7 @@ func TestHintedCallsAreAskedForSooner(t *testing.T) {
 	for _, h := range []Hint{HintLeft, HintUnknown} {
 		c := aCall
 		c.Hint = h
-		if _, spared := p.due(c, History{}); spared != (h == HintUnknown) {
+		if _, spared := p.due(&c, &History{}); spared != (h == HintUnknown) {
 			t.Errorf("hint %d: spared %v", h, spared)
 		}
 	}
@@ -202,7 +202,7 @@ func TestSparedCallsAreADrawnShare(t *testing.T) {
 	p.Outlook = policy.Plan(learned(1000, .15, 40*time.Second, .6, 20*time.Second, 10*time.Minute), Experience{}, Load{Calls: 2, Budget: 1})
 	spared, n := 0, 20000
 	for i := range n {
-		at, is := p.due(Call{Bot: "st-1", Session: fmt.Sprint(i), EndedAt: ended}, History{})
+		at, is := p.due(&Call{Bot: "st-1", Session: fmt.Sprint(i), EndedAt: ended}, &History{})
 		if is {
 			spared++
 			if at.Before(ended.Add(p.RecordingFor)) {
@@ -284,7 +284,7 @@ func TestLessons(t *testing.T) {
 		{"over the budget", History{EndedAt: ended}, Answer{Err: &Trouble{Kind: Limited}, Asked: at(time.Minute)}, true, Lesson{}},
 		{"a final no", History{EndedAt: ended}, Answer{Err: no, Asked: at(time.Minute)}, true, Lesson{First: true}},
 	} {
-		if got := lesson(row.h, row.a, nil, row.transcription); got != row.want {
+		if got := lesson(&row.h, &row.a, nil, row.transcription); got != row.want {
 			t.Errorf("%s: got %+v, want %+v", row.name, got, row.want)
 		}
 	}
@@ -296,7 +296,7 @@ func TestVoicemailsWithoutTextTeachToo(t *testing.T) {
 	h := History{EndedAt: ended, LookedAt: at(9 * time.Minute), SeenAt: at(40 * time.Second), Recordings: found.Recordings}
 	a := Answer{Voicemail: found, Asked: at(11 * time.Minute), At: at(11 * time.Minute)}
 	o := Decide(aCall, h, a, Account{Transcription: true}, policy)
-	if got, want := lesson(h, a, o, true), (Lesson{Found: true, To: 40 * time.Second}); got != want {
+	if got, want := lesson(&h, &a, o, true), (Lesson{Found: true, To: 40 * time.Second}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -312,7 +312,7 @@ func TestTextIsAskedForWithinWaitMax(t *testing.T) {
 		now := ended.Add(time.Minute)
 		h := History{EndedAt: ended}
 		for n := 0; ; n++ {
-			o, ok := Decide(aCall, h, Answer{Voicemail: found, Asked: now, At: now, Requests: 1}, Account{Transcription: true}, p).(Later)
+			o, ok := Decide(aCall, h, Answer{Voicemail: found, Asked: now, At: now, Requests: 1}, Account{Transcription: true}, p).(*Later)
 			if !ok {
 				break
 			}
@@ -332,7 +332,7 @@ func TestPlannedCallsKeepTheBounds(t *testing.T) {
 		p.Outlook = policy.Plan(e, Experience{}, l)
 		for i := range 200 {
 			c := Call{Bot: "st-1", Session: fmt.Sprint(i), EndedAt: ended}
-			at, spared := p.due(c, History{})
+			at, spared := p.due(&c, &History{})
 			if at.Before(ended.Add(p.First)) {
 				t.Fatalf("asked for %s after its end", at.Sub(ended))
 			}
@@ -346,7 +346,7 @@ func TestPlannedCallsKeepTheBounds(t *testing.T) {
 					}
 					break
 				}
-				next := o.(Later)
+				next := o.(*Later)
 				if p.Outlook.Bound && next.Class != ClassLast && next.At.Sub(a.At) > p.Max || p.Outlook.Bound != (l.Calls == .01) {
 					t.Fatalf("bound by wait.max: %v; request %d at %s, the next at %s", p.Outlook.Bound, n, at.Sub(ended), next.At.Sub(ended))
 				}

@@ -20,7 +20,7 @@ type Policy struct {
 
 // due is when a call may next be asked for. Where there is not budget for a request to each call before its last one, some are spared it, by lot:
 // so the others are asked for in time, instead of all too late. They wait where they go before all other last requests.
-func (p Policy) due(c Call, h History) (at time.Time, spared bool) {
+func (p *Policy) due(c *Call, h *History) (at time.Time, spared bool) {
 	if !h.Due.IsZero() {
 		return h.Due, h.Spared
 	}
@@ -32,17 +32,17 @@ func (p Policy) due(c Call, h History) (at time.Time, spared bool) {
 }
 
 // lookAgain plans the next request for a call that had nothing in the latest.
-func (p Policy) lookAgain(c Call, h History, now time.Time) (at time.Time, last bool) {
+func (p *Policy) lookAgain(c *Call, h *History, now time.Time) (at time.Time, last bool) {
 	return p.look(p.Outlook.plan(c.Hint), c, h, now, h.EndedAt, p.RecordingFor)
 }
 
 // lookForText plans the next request for a call whose recording was seen.
-func (p Policy) lookForText(c Call, h History, now time.Time) (at time.Time, last bool) {
+func (p *Policy) lookForText(c *Call, h *History, now time.Time) (at time.Time, last bool) {
 	return p.look(p.Outlook.Text, c, h, now, h.SeenAt, p.TranscriptFor)
 }
 
 // look plans by what was learned, or else by the fixed schedule.
-func (p Policy) look(plan *Plan, c Call, h History, now, since time.Time, until time.Duration) (at time.Time, last bool) {
+func (p *Policy) look(plan *Plan, c *Call, h *History, now, since time.Time, until time.Duration) (at time.Time, last bool) {
 	fixed, end := p.nextLook(c.Key(), h.Requests, now, since, until)
 	if plan == nil || end {
 		return fixed, end
@@ -62,11 +62,13 @@ func (p Policy) look(plan *Plan, c Call, h History, now, since time.Time, until 
 
 // outlasted says whether trouble of the account has lasted too long for a call that stands in its line: since the call's own first trouble, or
 // since the API has been down while it stood there.
-func (p Policy) outlasted(d Delivery) bool {
+func (p *Policy) outlasted(d *Delivery) bool {
 	if d.Down.IsZero() {
 		return false
 	}
-	since := d.History.resumed(d).TroubleSince
+	h := d.History
+	h.resume(d)
+	since := h.TroubleSince
 	if since.IsZero() {
 		if since = d.Queued; since.Before(d.Down) {
 			since = d.Down
@@ -76,7 +78,7 @@ func (p Policy) outlasted(d Delivery) bool {
 }
 
 // fixedLooks is how many requests the fixed schedule makes for a call that leaves nothing.
-func (p Policy) fixedLooks() int {
+func (p *Policy) fixedLooks() int {
 	const most = 1000
 	var end time.Time
 	at, last := end.Add(p.First), false
@@ -94,7 +96,7 @@ func (p Policy) fixedLooks() int {
 // remains to the deadline is divided evenly: with the defaults 15 s, 30 s, 1, 2, 4, 6, 8, 10 min, eight requests for a call that left
 // nothing. The last one is at the deadline. Jitter shortens nothing below its due and passes neither Max nor the deadline by more than a
 // hundredth of the whole.
-func (p Policy) nextLook(key string, n int, now, since time.Time, until time.Duration) (at time.Time, last bool) {
+func (p *Policy) nextLook(key string, n int, now, since time.Time, until time.Duration) (at time.Time, last bool) {
 	deadline := since.Add(until)
 	rest := deadline.Sub(now)
 	if rest <= 0 {
@@ -112,7 +114,7 @@ func (p Policy) nextLook(key string, n int, now, since time.Time, until time.Dur
 
 // nextTry plans the next request after trouble: RetryFirst, doubled each time up to RetryMax, less up to a fifth of jitter, so that calls
 // that failed together do not come back together.
-func (p Policy) nextTry(key string, n int, now time.Time) time.Time {
+func (p *Policy) nextTry(key string, n int, now time.Time) time.Time {
 	gap := p.RetryMax
 	if shift := max(n-1, 0); shift < 40 && p.RetryFirst<<shift > 0 {
 		gap = min(p.RetryFirst<<shift, p.RetryMax)

@@ -128,19 +128,56 @@ type Relay struct {
 	Now      func() time.Time
 }
 
-// Handle decides about one delivery and returns what to do with it. An error means that ctx ended first and that nothing was decided.
-func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
-	c := d.Call
+// Handle decides about one delivery and returns what to do with it; d stays as it is. An error means that ctx ended first and that nothing was decided.
+func (r *Relay) Handle(ctx context.Context, d *Delivery) (Outcome, error) {
 	if d.Err != nil {
 		return malformed(d), nil
 	}
-	h := d.History
+	acct := r.Accounts.For(d.Call.Bot)
+	v := verdicts{account: acct.Name, transcription: acct.Transcription, fresh: !d.Line}
+	v.call, v.history, v.policy = d.Call, d.History, r.Policy
+	if o, err := r.spare(ctx, d, &acct, &v); o != nil || err != nil {
+		return o, err
+	}
 	if !d.Line {
-		h = History{FirstSeen: d.Stored, EndedAt: c.EndedAt, ID: c.verdictID()}
+		asking := d.Asking
+		if asking == nil {
+			asking = func() {}
+		}
+		if !acct.Purse.Take(ctx, asking) {
+			return v.later(d.Now, "in line"), nil
+		}
+		defer acct.Purse.Give()
+		// With wait.first every fresh call that is due at once came late: it may be a repeat of one that waits between two requests.
+		if d.Standing != nil && (r.Policy.First > 0 || d.Deliveries > 1 || d.Now.Sub(d.Stored) > time.Second) {
+			switch is, err := d.Standing(ctx); {
+			case err != nil:
+				return nil, err
+			case is:
+				return &Fold{Call: v.call, Why: "on its way"}, nil
+			}
+		}
+	}
+	v.history.resume(d)
+	if d.Asking != nil {
+		d.Asking()
+	}
+	a := Answer{Asked: d.Now}
+	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, v.call, acct.Purse.Again)
+	a.At = r.Now()
+	if ctx.Err() != nil && a.Err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return v.answered(&acct, &a, d.Probe), nil
+}
+
+// spare decides about what need not, or may not, be asked for now; nil: it is to be asked for. It gives v the call's history and how its bot is planned.
+func (r *Relay) spare(ctx context.Context, d *Delivery, acct *Account, v *verdicts) (Outcome, error) {
+	c, h, policy := &v.call, &v.history, &v.policy
+	if !d.Line {
+		h.ID, h.FirstSeen, h.EndedAt = c.verdictID(), d.Stored, c.EndedAt
 	}
 	c.EndedAt = h.EndedAt
-	acct := r.Accounts.For(c.Bot)
-	policy := r.Policy
 	if acct.Forecast != nil {
 		policy.Outlook = acct.Forecast.Outlook(c.Bot)
 	}
@@ -150,10 +187,7 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	case err != nil:
 		return nil, err
 	case found && !newerID(h.ID, rec.ID):
-		return Fold{Call: c, Why: "settled before"}, nil
-	}
-	v := verdicts{call: c, history: h, account: acct.Name, policy: policy, transcription: acct.Transcription, fresh: !d.Line}
-	switch {
+		return &Fold{Call: *c, Why: "settled before"}, nil
 	case h.Handed >= MaxDeliveries, !d.Line && d.Deliveries > MaxDeliveries && c.Replay == 0: // a replay is handed out again while it waits for its turn
 		return v.undeliverable(d.Now), nil
 	case c.Hint == HintNone:
@@ -163,62 +197,38 @@ func (r *Relay) Handle(ctx context.Context, d Delivery) (Outcome, error) {
 	}
 	due, spared := policy.due(c, h)
 	if h.Spared = spared; d.Now.Before(due) {
-		return v.later(due, h, "not yet due"), nil
+		return v.later(due, "not yet due"), nil
 	}
-	if d.Line && !d.Granted { // its account is closed
+	switch {
+	case d.Line && !d.Granted: // its account is closed
 		o := v.unasked(d)
-		acct.learn(c, h, Answer{At: d.Now, Err: errUnasked}, o)
+		acct.learn(c, h, &Answer{At: d.Now, Err: errUnasked}, o)
 		return o, nil
-	}
-	if d.Account != "" && d.Account != acct.Name { // its bot has another account now, and that one's budget is not spent here
-		return v.later(d.Now, h, "moved"), nil
-	}
-	if d.Line && r.Now().Sub(d.Now) > stale { // the ledger was long in answering: many such must not be asked for in one moment
-		return v.later(d.Now, h, "in line"), nil
-	}
-	if d.Deliveries > doubtful {
+	case d.Account != "" && d.Account != acct.Name: // its bot has another account now, and that one's budget is not spent here
+		return v.later(d.Now, "moved"), nil
+	case d.Line && r.Now().Sub(d.Now) > stale: // the ledger was long in answering: many such must not be asked for in one moment
+		return v.later(d.Now, "in line"), nil
+	case d.Deliveries > doubtful:
 		h.Handed += doubtful + 1
-		return v.later(d.Now, h, "handed out before"), nil
+		return v.later(d.Now, "handed out before"), nil
 	}
-	if !d.Line {
-		if d.Asking == nil {
-			d.Asking = func() {}
-		}
-		if !acct.Purse.Take(ctx, d.Asking) {
-			return v.later(d.Now, h, "in line"), nil
-		}
-		defer acct.Purse.Give()
-		// With wait.first every fresh call that is due at once came late: it may be a repeat of one that waits between two requests.
-		if d.Standing != nil && (r.Policy.First > 0 || d.Deliveries > 1 || d.Now.Sub(d.Stored) > time.Second) {
-			switch is, err := d.Standing(ctx); {
-			case err != nil:
-				return nil, err
-			case is:
-				return Fold{Call: c, Why: "on its way"}, nil
-			}
-		}
-	}
-	v.history = h.resumed(d)
-	if d.Asking != nil {
-		d.Asking()
-	}
-	a := Answer{Asked: d.Now}
-	a.Voicemail, a.Requests, a.Err = acct.Source.Voicemail(ctx, c, acct.Purse.Again)
-	a.At = r.Now()
-	if ctx.Err() != nil && a.Err != nil {
-		return nil, context.Cause(ctx)
-	}
-	tell(acct.Purse, a, v.history, d.Probe)
+	return nil, nil
+}
+
+// answered decides after an answer, and passes on what it says of the account and what it teaches.
+func (v *verdicts) answered(acct *Account, a *Answer, probe bool) Outcome {
+	before := v.history
+	tell(acct.Purse, a, &before, probe)
 	o := v.decide(a)
-	acct.learn(c, v.history, a, o)
-	return o, nil
+	acct.learn(&v.call, &before, a, o)
+	return o
 }
 
 // errUnasked stands for the answer of a call that was not asked for.
 var errUnasked = errors.New("not asked")
 
 // learn passes on what an answer to a call with this history, and what came of it, teach.
-func (a Account) learn(c Call, h History, answer Answer, o Outcome) {
+func (a *Account) learn(c *Call, h *History, answer *Answer, o Outcome) {
 	if a.Forecast == nil {
 		return
 	}
@@ -232,8 +242,8 @@ const overdue = time.Minute
 
 // Moot says whether a call at the head of a line is to be handled though it cannot be asked for: its recording was seen, and is told in time; it was
 // turned away, and makes room for such until its closed account opens; or it waits for an API that has been down for too long.
-func (r *Relay) Moot(d Delivery) bool {
-	h := d.History
+func (r *Relay) Moot(d *Delivery) bool {
+	h := &d.History
 	switch {
 	case h.Seen():
 		return d.Closed || d.Now.Sub(h.SeenAt) >= r.Policy.TranscriptFor+overdue
@@ -246,12 +256,12 @@ func (r *Relay) Moot(d Delivery) bool {
 }
 
 // tell passes on what an answer to a call with this history says of the account as a whole.
-func tell(p Purse, a Answer, h History, probe bool) {
-	var t *Trouble
+func tell(p Purse, a *Answer, h *History, probe bool) {
+	t, ok := errors.AsType[*Trouble](a.Err)
 	switch {
 	case a.Err == nil:
 		p.Answered()
-	case !errors.As(a.Err, &t):
+	case !ok:
 		p.Troubled(probe, h.Troubles == 0)
 	case t.Kind == Refused:
 		p.Refused(probe)

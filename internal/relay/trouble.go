@@ -29,16 +29,14 @@ func (t *Trouble) Error() string { return t.Text }
 
 // kindOf classifies any error of a Source.
 func kindOf(err error) TroubleKind {
-	var t *Trouble
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[*Trouble](err); ok {
 		return t.Kind
 	}
 	return Transient
 }
 
 func retryAfter(err error) time.Duration {
-	var t *Trouble
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[*Trouble](err); ok {
 		return t.RetryAfter
 	}
 	return 0

@@ -65,7 +65,7 @@ func TestManyEmptyMessagesGiveWay(t *testing.T) {
 
 func TestRawIsCutToWhatFits(t *testing.T) {
 	raw := []byte(strings.Repeat("\x00\xff?", 30_000))
-	v := malformed(Delivery{Event: Event{Body: raw, Stored: ended, ID: "CALLS/1/1"}, Err: errNotJSON, Now: ended})
+	v := malformed(&Delivery{Event: Event{Body: raw, Stored: ended, ID: "CALLS/1/1"}, Err: errNotJSON, Now: ended})
 	for _, limit := range []int{0, 200_000, 100_000, 5000, 700} {
 		b := v.AppendBody(nil, limit)
 		var e struct {
@@ -88,8 +88,8 @@ func TestRawIsCutToWhatFits(t *testing.T) {
 }
 
 func TestMalformedEventsAreToldApart(t *testing.T) {
-	a := malformed(Delivery{Event: Event{Body: []byte("x"), ID: "CALLS/1/100"}, Err: errNotJSON})
-	b := malformed(Delivery{Event: Event{Body: []byte("x"), ID: "CALLS/2/200"}, Err: errNotJSON})
+	a := malformed(&Delivery{Event: Event{Body: []byte("x"), ID: "CALLS/1/100"}, Err: errNotJSON})
+	b := malformed(&Delivery{Event: Event{Body: []byte("x"), ID: "CALLS/2/200"}, Err: errNotJSON})
 	if a.ID == b.ID {
 		t.Errorf("the same garbage twice has one id %s, want two", a.ID)
 	}

@@ -29,14 +29,14 @@ func Planner(d Day, name string, floor float64) (Result, error) {
 	r := &relay.Relay{Accounts: relay.Accounts{account}, Ledger: blank{}, Policy: d.Policy, Now: w.clock}
 	calls := make([]relay.Delivery, len(d.Calls))
 	handle := func(call int) {
-		o, err := r.Handle(context.Background(), calls[call])
+		o, err := r.Handle(context.Background(), &calls[call])
 		if err != nil {
 			return // it has no context that could end
 		}
 		switch o := o.(type) {
 		case *relay.Verdict:
 			w.told(call, w.now, o.Kind == relay.KindReady && o.TranscriptStatus != relay.TranscriptTimedOut)
-		case relay.Later:
+		case *relay.Later:
 			if o.Fresh {
 				f.Arrived()
 			}

@@ -13,7 +13,7 @@ import (
 // Handle begins the span of a delivery's handling, as part of the call's trace; a call without one begins its own. destination is where the
 // message was, id names it there. It returns a context for what the handling asks for, the trace under which the call goes on, and end, which
 // is told whether the delivery was settled.
-func (t *Tracer) Handle(ctx context.Context, d relay.Delivery, destination, id string) (context.Context, relay.Trace, func(error)) {
+func (t *Tracer) Handle(ctx context.Context, d *relay.Delivery, destination, id string) (context.Context, relay.Trace, func(error)) {
 	ctx = t.words.Extract(ctx, (*carrier)(&d.Call.Trace))
 	ctx, span := t.tracer.Start(ctx, "process "+destination, trace.WithSpanKind(trace.SpanKindConsumer))
 	if span.IsRecording() {
@@ -39,7 +39,7 @@ func (t *Tracer) Settle(ctx context.Context, o relay.Outcome, destination string
 			handling.SetStatus(codes.Error, string(v.Reason))
 		}
 	}
-	if _, repeat := o.(relay.Fold); repeat {
+	if _, repeat := o.(*relay.Fold); repeat {
 		return ctx, t.context(ctx), func(error) {}
 	}
 	ctx, span := t.tracer.Start(ctx, "publish "+destination, trace.WithSpanKind(trace.SpanKindProducer))
@@ -95,12 +95,12 @@ func outcome(o relay.Outcome) (as []attribute.KeyValue) {
 		text("outcome", string(o.Kind))
 		text("reason", string(o.Reason))
 		spent(o.Account, o.Requests, o.Attempts)
-	case relay.Later:
+	case *relay.Later:
 		text("outcome", "later")
 		text("reason", o.Why)
 		text("class", string(o.Class))
 		spent(o.Account, o.History.Requests, o.History.Attempts)
-	case relay.Fold:
+	case *relay.Fold:
 		text("outcome", "repeat")
 		text("reason", o.Why)
 	}

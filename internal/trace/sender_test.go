@@ -36,7 +36,7 @@ func TestCollectorThatIsGoneIsToldOnceAMinute(t *testing.T) {
 				}
 				const spans = 60
 				for range spans { // five minutes
-					_, _, end := tracer.Handle(t.Context(), relay.Delivery{}, "call.ended", "CALLS/1")
+					_, _, end := tracer.Handle(t.Context(), &relay.Delivery{}, "call.ended", "CALLS/1")
 					end(nil)
 					<-time.After(5 * time.Second)
 				}
