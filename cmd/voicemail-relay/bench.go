@@ -49,7 +49,7 @@ bench-, and deletes what it made; that server's CPU is not told.`,
 				return usagef("--calls must be at least 1")
 			case b.load.Concurrency < 1 || b.load.Concurrency > 10_000:
 				return usagef("--concurrency must be from 1 to 10000")
-			case b.load.Rate < 0:
+			case !(b.load.Rate >= 0): // NaN is not
 				return usagef("--rate must be at least 0")
 			case b.load.Latency < 0 || b.load.Latency > 5*time.Second:
 				return usagef("--latency must be from 0s to 5s")

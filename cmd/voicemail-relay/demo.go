@@ -43,7 +43,7 @@ some failing. Time runs faster by --speed. Every word that a caller says is made
 			switch {
 			case d.calls < 1 || d.calls > 1000:
 				return usagef("--calls must be from 1 to 1000")
-			case d.speed < 1 || d.speed > 100:
+			case !(d.speed >= 1 && d.speed <= 100): // NaN is neither
 				return usagef("--speed must be from 1 to 100")
 			}
 			return a.demo(cmd.Context(), d)

@@ -34,10 +34,12 @@ realistic lags, and serves their recordings. --script answers every session alik
 				}
 			}
 			switch {
-			case cfg.Share < 0 || cfg.Share > 1:
+			case !(cfg.Share >= 0 && cfg.Share <= 1): // NaN is neither
 				return usagef("--share must be from 0 to 1")
-			case cfg.Speed <= 0:
+			case !(cfg.Speed > 0):
 				return usagef("--speed must be over 0")
+			case cfg.RateLimit < 0:
+				return usagef("--rate-limit must be at least 0; 0: no limit")
 			case cfg.Algorithm != "HS256" && cfg.Algorithm != "HS512":
 				return usagef("--algorithm must be HS256 or HS512")
 			}

@@ -25,7 +25,7 @@ func (a *app) known(root *cobra.Command, args []string) []string {
 		return args
 	}
 	f := flagged{own: cmd.Flags(), settings: root.PersistentFlags(), free: !strings.Contains(cmd.Use, " ")}
-	var known []string
+	known := []string{} // without any, cobra takes the process's own where it is given nil
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {

@@ -80,14 +80,18 @@ func (p publishing) body(stdin io.Reader) ([]byte, error) {
 		return nil, usagef("SESSION %w", sessionErr)
 	}
 	var event fields
-	if p.data == "-" {
+	piped := p.data == "-"
+	if piped {
 		b, err := io.ReadAll(io.LimitReader(stdin, relay.MaxBody+1))
 		if err != nil {
 			return nil, err
 		}
+		if len(b) > relay.MaxBody {
+			return nil, usagef("--data: standard input holds more than %d bytes", relay.MaxBody)
+		}
 		p.data = string(b)
 	}
-	if p.data != "" {
+	if p.data != "" || piped {
 		var err error
 		if event, err = readFields(p.data); err != nil {
 			return nil, usagef("--data: %w", err)

@@ -34,6 +34,7 @@ func TestPublishedBody(t *testing.T) {
 		{"null", publishing{data: `null`}, "--data: not a JSON object"},
 		{"no UTF-8", publishing{data: "{\"a\":\"\xff\"}"}, "--data: not valid UTF-8"},
 		{"an end with a comma", publishing{ended: "2026-11-24T10:00:00,5Z"}, "--ended-at"},
+		{"standard input with nothing in it", publishing{data: "-"}, "--data: not a JSON object"},
 		{"both ids", publishing{bot: "a b", session: "c..d"}, "BOT holds a character that is not out of A-Z a-z 0-9 . _ : -, and SESSION holds '..'"},
 	}
 	for _, r := range rows {
@@ -55,6 +56,13 @@ func TestPublishedBody(t *testing.T) {
 				t.Errorf("it is read as %+v, %v", c, err)
 			}
 		})
+	}
+}
+
+func TestPublishSaysThatStandardInputIsTooLong(t *testing.T) {
+	long := `{"a":"` + strings.Repeat("a", relay.MaxBody) + `"}`
+	if _, err := (publishing{bot: "b", session: "s", data: "-"}).body(strings.NewReader(long)); err == nil || !strings.Contains(err.Error(), "more than 65536 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -39,7 +39,8 @@ type app struct {
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ}
+	out := &output{w: stdout}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr, environ: environ}
 	root := a.root()
 	root.SetArgs(a.known(root, args))
 	err := root.ExecuteContext(ctx)
@@ -50,6 +51,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			problems = append(problems, settings.Problem{What: err.Error()})
 		}
 		err = problems
+	}
+	if err == nil {
+		err = out.failure()
 	}
 	if err == nil {
 		return exitDone
@@ -67,6 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (a *app) root() *cobra.Command {
+	var printVersion bool
 	root := &cobra.Command{
 		Use:   "voicemail-relay",
 		Short: "Turns ended calls into voicemails, over NATS JetStream and Kore.ai SmartAssist",
@@ -81,8 +86,14 @@ publishes one verdict per call: voicemail.ready, voicemail.absent or voicemail.f
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if printVersion {
+				return a.printVersion(false)
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&printVersion, "version", false, "print the version")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
@@ -196,6 +207,9 @@ func (a *app) getenv(name string) string {
 }
 
 func isTerminal(w io.Writer) bool {
+	if o, ok := w.(*output); ok {
+		w = o.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

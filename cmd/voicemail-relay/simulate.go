@@ -140,7 +140,10 @@ func (s simulating) of(set settings.Settings) (settings.Account, error) {
 		}
 		names = append(names, a.Name)
 	}
-	if s.account == "" {
+	switch {
+	case set.SmartAssist.Name == "" && len(set.Accounts) == 0:
+		return settings.Account{}, usagef("--account %q: no account is set", s.account)
+	case s.account == "":
 		return settings.Account{}, usagef("--account must say which: %s", strings.Join(names, ", "))
 	}
 	return settings.Account{}, usagef("--account %q is none of %s", s.account, strings.Join(names, ", "))

@@ -40,17 +40,21 @@ func (a *app) versionCommand() *cobra.Command {
 				info, _ := debug.ReadBuildInfo() // nil if there is none
 				return writeSBOM(a.stdout, info, version())
 			}
-			v := map[string]string{"version": version(), "go": runtime.Version(), "nats.go": nats.Version, "nats-server": server.VERSION}
-			if asJSON {
-				out, _ := json.Marshal(v)
-				fmt.Fprintln(a.stdout, string(out))
-				return nil
-			}
-			fmt.Fprintf(a.stdout, "voicemail-relay %s (%s, nats.go %s, embedded nats-server %s)\n", v["version"], v["go"], v["nats.go"], v["nats-server"])
-			return nil
+			return a.printVersion(asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	cmd.Flags().BoolVar(&sbom, "sbom", false, "print which modules it is built from, in CycloneDX 1.6")
 	return cmd
+}
+
+func (a *app) printVersion(asJSON bool) error {
+	v := map[string]string{"version": version(), "go": runtime.Version(), "nats.go": nats.Version, "nats-server": server.VERSION}
+	if asJSON {
+		out, _ := json.Marshal(v)
+		_, err := fmt.Fprintln(a.stdout, string(out))
+		return err
+	}
+	_, err := fmt.Fprintf(a.stdout, "voicemail-relay %s (%s, nats.go %s, embedded nats-server %s)\n", v["version"], v["go"], v["nats.go"], v["nats-server"])
+	return err
 }

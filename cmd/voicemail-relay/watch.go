@@ -78,11 +78,13 @@ func (a *app) watch(ctx context.Context, s settings.Settings, w watching) error 
 		if err != nil {
 			return fmt.Errorf("watch: %w", err)
 		}
+		line := verdictLine(v, w.reveal)
 		if w.asJSON {
-			fmt.Fprintln(a.stdout, strings.ReplaceAll(string(v.Body), "\n", " "))
-			continue
+			line = strings.ReplaceAll(string(v.Body), "\n", " ")
 		}
-		fmt.Fprintln(a.stdout, verdictLine(v, w.reveal))
+		if _, err := fmt.Fprintln(a.stdout, line); err != nil { // nobody reads on
+			return err
+		}
 	}
 	return nil
 }

@@ -156,6 +156,14 @@ func address(v string) error {
 	return validPort(port)
 }
 
+// appID travels in each token. What is copied along with it is refused here: the API would refuse the token without a word about it.
+func appID(v string) error {
+	if strings.TrimSpace(v) != v || strings.ContainsFunc(v, unicode.IsControl) {
+		return fmt.Errorf("%s holds a line break, or a space at an end", quote(v))
+	}
+	return nil
+}
+
 // label is an account's name: it stands in logs and metrics.
 func label(v string) error {
 	if len(v) > 128 || strings.ContainsFunc(v, unicode.IsControl) {

@@ -39,6 +39,8 @@ func TestMistakes(t *testing.T) {
 		{"the API by another scheme", flag("smartassist.base_url", "ftp://kore.ai"), "--smartassist.base_url", "must be https"},
 		{"a query in the API's URL", flag("smartassist.base_url", "https://kore.ai?a=b"), "--smartassist.base_url", "query"},
 		{"a port that is none", flag("smartassist.base_url", "https://kore.ai:70000"), "--smartassist.base_url", "65535"},
+		{"an app id with its line's end", env("smartassist.app_id", "cs-1\n"), "RELAY_SMARTASSIST_APP_ID: smartassist.app_id", "line break"},
+		{"an app id behind a space", file("smartassist.app_id", " cs-1"), "relay.yaml:1:23: smartassist.app_id", "space at an end"},
 		{"a path without its slash", flag("smartassist.path", "{botId}"), "--smartassist.path", "must begin with /"},
 		{"a path without the bot", flag("smartassist.path", "/voicemail"), "--smartassist.path", "{botId}"},
 		{"a path with a query", flag("smartassist.path", "/{botId}?a=b"), "--smartassist.path", "query"},

@@ -11,7 +11,7 @@ func account() []leaf[Account] {
 	return []leaf[a]{
 		str("base_url", "", "required: where the API is, such as https://smartassist.kore.ai; https, or http to loopback", func(a *a) *string { return &a.BaseURL }, baseURL).filled("https://smartassist.kore.ai"),
 		str("path", "/api/public/bot/{botId}/voicemail", "path of the voicemail API; {botId} stands for the bot's id", func(a *a) *string { return &a.Path }, apiPath),
-		str("app_id", "", "required: the app's client id, such as cs-…; case counts", func(a *a) *string { return &a.AppID }).filled("cs-00000000-0000-0000-0000-000000000000"),
+		str("app_id", "", "required: the app's client id, such as cs-…; case counts", func(a *a) *string { return &a.AppID }, appID).filled("cs-00000000-0000-0000-0000-000000000000"),
 		str("app_secret", "", "the app's client secret, or a PEM private key for RS*; this or app_secret_file is required", func(a *a) *string { return &a.AppSecret }).masked(hidden).changeable(),
 		str("app_secret_file", "", "file with the secret; read again when it changes, one trailing newline is left out", func(a *a) *string { return &a.AppSecretFile }).filled("/run/secrets/smartassist").changeable(),
 		str("algorithm", "HS256", "how tokens are signed: HS256, HS512, RS256 or RS512", func(a *a) *string { return &a.Algorithm }, oneOf("HS256", "HS512", "RS256", "RS512")),
