@@ -5,6 +5,14 @@ import "time"
 // troubled is how many calls in a row, none of which was in trouble before, are in trouble when the whole account is taken to be down.
 const troubled = 10
 
+// Open says whether the account may be asked: it neither pauses, refuses nor is down.
+func (p *Purse) Open() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reopen(p.cfg.Now())
+	return p.state == Open
+}
+
 // Answered says that the API serves the account: a refusal, or trouble, is over. A pause is not: it was asked for until a time.
 func (p *Purse) Answered() {
 	p.mu.Lock()

@@ -287,3 +287,29 @@ func TestRenewedCredentialsAreTriedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestOpenUntilItCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPurse(t, 0, 1)
+		if !p.Open() {
+			t.Error("closed at the start")
+		}
+		p.Paused(time.Now().Add(time.Minute))
+		if p.Open() {
+			t.Error("open within a pause")
+		}
+		if pass(time.Minute); !p.Open() {
+			t.Error("closed after a pause")
+		}
+		for _, closed := range []func(){func() { p.Refused(false) }, func() {
+			for range 10 {
+				p.Troubled(false, true)
+			}
+		}} {
+			if closed(); p.Open() {
+				t.Error("open though nobody is served")
+			}
+			p.Answered()
+		}
+	})
+}

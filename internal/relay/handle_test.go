@@ -30,12 +30,14 @@ func (a *api) Voicemail(context.Context, Call, func(context.Context, time.Durati
 // purse notes what it is told.
 type purse struct {
 	open bool
+	shut bool // since it was taken from
 	told []string
 }
 
 func (p *purse) Take(context.Context, func()) bool         { return p.open }
 func (p *purse) Give()                                     {}
 func (p *purse) Again(context.Context, time.Duration) bool { return true }
+func (p *purse) Open() bool                                { return !p.shut }
 func (p *purse) Answered()                                 { p.told = append(p.told, "answered") }
 func (p *purse) Refused(bool)                              { p.told = append(p.told, "refused") }
 func (p *purse) Paused(time.Time)                          { p.told = append(p.told, "paused") }
@@ -109,6 +111,11 @@ func TestHandle(t *testing.T) {
 		{"out of the line, its account down for long", func(d *Delivery, _ *api, _ *purse, _ memory) {
 			d.Line, d.Granted, d.History, d.Now, d.Down = true, false, waited, ended.Add(25*time.Hour), ended
 		}, "failed gave_up", 0, ""},
+		{"out of the line, its account closed since it was granted", func(d *Delivery, _ *api, p *purse, _ memory) { d.Line, d.History, p.shut = true, waited, true }, "later again", 0, ""},
+		{"fresh, its account closed since there was a seat", func(d *Delivery, _ *api, p *purse, _ memory) { p.shut = true }, "later first", 0, ""},
+		{"out of the line, the probe of its closed account", func(d *Delivery, _ *api, p *purse, _ memory) {
+			d.Line, d.History, d.Probe, p.shut = true, waited, true, true
+		}, "ready completed", 1, "answered"},
 		{"rejected: the credentials are good all the same", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = no }, "failed rejected", 1, "answered"},
 		{"out of the line, its account closed, seen", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Line, d.Granted, d.History = true, false, seen }, "later next", 0, ""},
 		{"out of the line, its account closed, seen, deadline gone", func(d *Delivery, _ *api, _ *purse, _ memory) {

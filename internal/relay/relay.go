@@ -71,6 +71,8 @@ type Purse interface {
 	Give()
 	// Again waits, lets others have the seat meanwhile, and takes the budget for one further request; false: none is to be made.
 	Again(ctx context.Context, wait time.Duration) bool
+	// Open says whether what was taken a moment ago may still be spent: the account has not closed since.
+	Open() bool
 	// Answered, Refused, Paused, Limited and Troubled tell the purse what the API said of the account: it serves, it refuses the credentials,
 	// it wants nothing before a time, it is over its budget (pause over 0: for so long), it is in trouble (news: with a call that was in none
 	// before). probe: the request was a probe of a closed account.
@@ -157,6 +159,9 @@ func (r *Relay) Handle(ctx context.Context, d *Delivery) (Outcome, error) {
 				return &Fold{Call: v.call, Why: "on its way"}, nil
 			}
 		}
+	}
+	if !d.Probe && !acct.Purse.Open() { // the answer to another call closed it: a pause holds for those who have their grant already, too
+		return v.later(d.Now, "in line"), nil
 	}
 	v.history.resume(d)
 	if d.Asking != nil {
