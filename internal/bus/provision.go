@@ -213,7 +213,11 @@ func (s *setup) createStream(ctx context.Context, want jetstream.StreamConfig) e
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another replica was quicker
 		return nil
 	case apiCode(err) == 10065:
-		return fmt.Errorf("%w: stream %s cannot have the subjects %s, another stream holds some of them: set nats.prefix and ready.subject", ErrSetup, want.Name, strings.Join(want.Subjects, ", "))
+		cure := "set nats.prefix and ready.subject"
+		if want.Subjects[0] == s.b.cfg.CallsSubject {
+			cure = "set calls.stream to that one"
+		}
+		return fmt.Errorf("%w: stream %s cannot have the subjects %s, another stream holds some of them: %s", ErrSetup, want.Name, strings.Join(want.Subjects, ", "), cure)
 	case err != nil && permanent(err):
 		return fmt.Errorf("%w: create stream %s: %w", ErrSetup, want.Name, err)
 	case err != nil:
