@@ -8,7 +8,7 @@ import (
 // checkAccounts looks at every account. The tree's own may be left out where there are others.
 func (l *loader) checkAccounts(s *Settings) {
 	names := map[string]string{}
-	l.checkAccount(&s.SmartAssist, "smartassist", len(s.Accounts) == 0 || l.touched())
+	l.checkAccount(&s.SmartAssist, "smartassist", !l.unread && (len(s.Accounts) == 0 || l.touched()))
 	l.checkName(&s.SmartAssist, "smartassist", names)
 	for i := range s.Accounts {
 		path := fmt.Sprintf("accounts[%d]", i)

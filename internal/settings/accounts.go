@@ -16,6 +16,7 @@ func (f yamlFile) accounts(n *yaml.Node) {
 	}
 	if n.Kind != yaml.SequenceNode {
 		f.problem(n, "accounts", "a list belongs here, each entry beginning with -")
+		f.unread = true
 		return
 	}
 	for i, item := range n.Content {

@@ -125,6 +125,7 @@ type loader struct {
 	secret   func(algorithm, secret string) error
 	e        *Effective
 	problems Problems
+	unread   bool            // a part of the file was not: the tree's own account may stand there, and is not missed
 	wrong    map[string]bool // paths whose value was refused: what they were set to is not checked further
 }
 

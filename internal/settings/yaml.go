@@ -65,6 +65,7 @@ func (f yamlFile) syntax(err error) {
 		what += ": " + anchorName.ReplaceAllString(m[2], "anchor; put a value that begins with * in quotes")
 	}
 	f.problems = append(f.problems, Problem{Where: where, What: what})
+	f.unread = true
 }
 
 // resolve follows an alias.
@@ -83,6 +84,7 @@ func (f yamlFile) mapping(n *yaml.Node, path string) {
 	}
 	if n.Kind != yaml.MappingNode {
 		f.problem(n, path, "settings belong here, as name: value")
+		f.unread = true
 		return
 	}
 	f.each(n, path, func(key, value *yaml.Node, child string) {
@@ -186,6 +188,9 @@ func (f yamlFile) unknown(key *yaml.Node, group, path string) {
 		}
 	}
 	f.problems = append(f.problems, p)
+	if p.Nearest == "smartassist" || p.Nearest == "accounts" {
+		f.unread = true
+	}
 }
 
 // scalar reads a value; false, and a problem, when it is none.
