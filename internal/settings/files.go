@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 )
 
@@ -20,13 +21,22 @@ func (l *loader) read(path, name string) (b []byte, ok bool) {
 	}
 	switch {
 	case err != nil:
-		l.wrongf(path, "%s cannot be read: %v", quote(name), err)
+		l.wrongf(path, "%s cannot be read: %v", shownFile(name), err)
 	case strings.TrimSpace(string(b)) == "":
 		l.wrongf(path, "%s is empty", quote(name))
 	default:
 		return b, true
 	}
 	return nil, false
+}
+
+// shownFile is what may be shown of the name of a file that cannot be read: a secret that was put where its file's name belongs is long, and
+// hardly begins as a path does.
+func shownFile(name string) string {
+	if len(name) < 16 || filepath.IsAbs(name) || strings.HasPrefix(name, ".") {
+		return quote(name)
+	}
+	return "what it names (not shown, as it may be a secret itself)"
 }
 
 // checkFiles looks at the files that it takes to reach NATS.
