@@ -289,6 +289,10 @@ func TestSetupSaysWhatItDoes(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "set nats.prefix and ready.subject") {
 		t.Errorf("a second deployment on the same subjects: exit %d, %s", code, out)
 	}
+	out, code = command(t, "setup", "--nats.url", url, "--nats.prefix", "fourth-", "--ready.subject", "fourth.ready", "--nats.replicas", "3")
+	if code != 1 || !strings.Contains(out, "in no cluster: set nats.replicas to 1") {
+		t.Errorf("three replicas on one server: exit %d, %s", code, out)
+	}
 	out, code = command(t, "setup", "--nats.url", url, "--calls.stream", "NOSUCH")
 	if code != 1 || !strings.Contains(out, "another stream holds some of them: set calls.stream to that one") {
 		t.Errorf("another stream for the same calls: exit %d, %s", code, out)

@@ -212,6 +212,8 @@ func (s *setup) createStream(ctx context.Context, want jetstream.StreamConfig) e
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another replica was quicker
 		return nil
+	case apiCode(err) == 10074:
+		return fmt.Errorf("%w: stream %s cannot have %d replicas, as the server at nats.url is in no cluster: set nats.replicas to 1", ErrSetup, want.Name, want.Replicas)
 	case apiCode(err) == 10065:
 		cure := "set nats.prefix and ready.subject"
 		if want.Subjects[0] == s.b.cfg.CallsSubject {

@@ -77,6 +77,9 @@ func (l *loader) checkNATS(s *Settings) {
 	if s.NATS.StoreDir == "" {
 		l.clashf("nats.store_dir", "nats.embedded", "is required with nats.embedded: where its streams are kept")
 	}
+	if s.NATS.Replicas > 1 {
+		l.clashf("nats.replicas", "nats.embedded", "must be 1 with nats.embedded, which is one server")
+	}
 	urls := servers(s.NATS.URL)
 	if u, err := url.Parse(urls[0]); err != nil || len(urls) != 1 || !loopback(u.Hostname()) || u.Scheme != "nats" {
 		l.clashf("nats.url", "nats.embedded", "must be one nats:// URL of a loopback address with nats.embedded, such as nats://127.0.0.1:4222")

@@ -45,6 +45,7 @@ func TestMistakes(t *testing.T) {
 		{"what is required in a list", account(yaml("- smartassist: {app_id: x}")), "relay.yaml:1:1", "settings belong here"},
 		{"what is required in a group misspelt", account(yaml("smartasist: {app_id: x}")), "relay.yaml:1:1: smartasist", "did you mean smartassist?"},
 		{"what is required in accounts that are no list", account(yaml("accounts: {app_id: x}")), "relay.yaml:1:11: accounts", "a list belongs here"},
+		{"three replicas on the server inside", yaml("nats: {embedded: true, store_dir: d, replicas: 3}"), "relay.yaml:1: nats.replicas", "must be 1 with nats.embedded"},
 		{"a path without its slash", flag("smartassist.path", "{botId}"), "--smartassist.path", "must begin with /"},
 		{"a path without the bot", flag("smartassist.path", "/voicemail"), "--smartassist.path", "{botId}"},
 		{"a path with a query", flag("smartassist.path", "/{botId}?a=b"), "--smartassist.path", "query"},
