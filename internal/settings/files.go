@@ -31,9 +31,11 @@ func (l *loader) read(path, name string) (b []byte, ok bool) {
 }
 
 // shownFile is what may be shown of the name of a file that cannot be read: a secret that was put where its file's name belongs is long, and
-// hardly begins as a path does.
+// hardly begins as a path does, or ends as a file's name.
 func shownFile(name string) string {
-	if len(name) < 16 || filepath.IsAbs(name) || strings.HasPrefix(name, ".") {
+	const longestExt = len(".secret")
+	ext := len(filepath.Ext(name))
+	if len(name) < 16 || filepath.IsAbs(name) || strings.HasPrefix(name, ".") || ext > 1 && ext <= longestExt {
 		return quote(name)
 	}
 	return "what it names (not shown, as it may be a secret itself)"

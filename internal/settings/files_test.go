@@ -56,6 +56,7 @@ func TestFilesThatSettingsNameAreLookedAt(t *testing.T) {
 		{"no secret", strings.Replace(whole, "some", "none", 1), settings.NeedAccount, `smartassist.app_secret_file: "none" cannot be read`},
 		{"a secret for its file", strings.Replace(whole, "some", long, 1), settings.NeedAccount, "smartassist.app_secret_file: what it names (not shown"},
 		{"a long path", strings.Replace(whole, "some", "/"+long, 1), settings.NeedAccount, `app_secret_file: "/` + long},
+		{"a file's name", strings.Replace(whole, "some", "secrets/"+long+".txt", 1), settings.NeedAccount, `app_secret_file: "secrets/` + long + `.txt"`},
 		{"no secret, and none needed", strings.Replace(whole, "some", "none", 1), settings.NeedNATS, ""},
 		{"a secret that cannot sign", strings.Replace(whole, "app_secret_file: some", "app_secret: bad", 1), settings.NeedAccount, "smartassist.app_secret: is bad"},
 		{"another account's", whole + "accounts: [{base_url: 'https://b', app_id: b, bots: b, app_secret_file: none}]", settings.NeedAccount, `accounts[0].app_secret_file: "none" cannot be read`},
