@@ -24,8 +24,8 @@ const mostMailboxes = 64
 // each of their answers goes through one more goroutine, a map, and a channel of its own. They are the way for who finds no mailbox free.
 type mailboxes struct {
 	nc     *nats.Conn
-	within time.Duration                 // how long an answer is waited for
-	lost   atomic.Pointer[chan struct{}] // closed when the connection of the moment is lost: it took the answers along
+	within time.Duration       // how long an answer is waited for
+	way    atomic.Pointer[way] // of the moment
 	mu     sync.Mutex
 	most   int // that may be made
 	made   int // and in use
@@ -42,10 +42,20 @@ type mailbox struct {
 	timer   *time.Timer
 }
 
+// A way to the server ends when its connection is lost, and takes the answers along.
+type way struct {
+	context.Context
+	end context.CancelFunc
+}
+
+func newWay() *way {
+	ctx, end := context.WithCancel(context.Background())
+	return &way{ctx, end}
+}
+
 func newMailboxes(nc *nats.Conn) *mailboxes {
 	x := &mailboxes{nc: nc, within: answerWithin, most: mostMailboxes}
-	lost := make(chan struct{})
-	x.lost.Store(&lost)
+	x.way.Store(newWay())
 	go x.watch(nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)) // ends with the connection
 	return x
 }
@@ -53,11 +63,10 @@ func newMailboxes(nc *nats.Conn) *mailboxes {
 // watch tells those who wait for an answer when the connection is lost, or replaced on purpose.
 func (x *mailboxes) watch(status chan nats.Status) {
 	defer x.nc.RemoveStatusListener(status)
-	defer func() { close(*x.lost.Load()) }()
+	defer func() { x.way.Load().end() }()
 	for !x.nc.IsClosed() {
 		<-status
-		next := make(chan struct{})
-		close(*x.lost.Swap(&next))
+		x.way.Swap(newWay()).end()
 	}
 }
 
@@ -68,16 +77,14 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 	if err != nil {
 		return nil, err
 	}
+	on := x.way.Load() // before it is sent: what is lost later has lost it, too
 	if in == nil {
-		ctx, cancel := context.WithTimeout(ctx, x.within)
-		defer cancel()
-		return x.nc.RequestMsgWithContext(ctx, m)
+		return x.byClient(ctx, on, m)
 	}
 	deaf, heard := false, false
 	defer func() { x.give(in, deaf, heard) }()
 	in.asked++
 	m.Reply = in.address + strconv.FormatUint(in.asked, 10)
-	lost := *x.lost.Load() // before it is sent: what is lost later has lost it, too
 	if err := x.nc.PublishMsg(m); err != nil {
 		return nil, err
 	}
@@ -97,12 +104,24 @@ func (x *mailboxes) request(ctx context.Context, m *nats.Msg, counts func(*nats.
 		case <-in.timer.C:
 			deaf = true // perhaps: the server tells of a subscription that it does not grant behind it alone
 			return nil, nats.ErrTimeout
-		case <-lost:
+		case <-on.Done():
 			return nil, nats.ErrDisconnected
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// byClient asks without a mailbox. The client would wait on after it has lost the connection.
+func (x *mailboxes) byClient(ctx context.Context, on *way, m *nats.Msg) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, x.within)
+	defer cancel()
+	defer context.AfterFunc(on, cancel)()
+	answer, err := x.nc.RequestMsgWithContext(ctx, m)
+	if err != nil && on.Err() != nil {
+		return nil, nats.ErrDisconnected
+	}
+	return answer, err
 }
 
 // take returns a mailbox, or nil where there are enough of them.

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 )
 
 // A question gets the answer to it, whatever else comes: a subscriber of verdicts may answer them, once or more, and late.
@@ -175,5 +177,70 @@ func TestQuestionsEndWithTheirConnection(t *testing.T) {
 	}
 	if x.made != 1 || len(x.free) != 1 {
 		t.Errorf("%d mailboxes are free of %d, want the one that was made: it is subscribed to anew", len(x.free), x.made)
+	}
+}
+
+// A severable is a dialer whose connections break.
+type severable struct {
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (d *severable) Dial(network, address string) (net.Conn, error) {
+	c, err := net.Dial(network, address)
+	if err == nil {
+		d.mu.Lock()
+		d.conns = append(d.conns, c)
+		d.mu.Unlock()
+	}
+	return c, err
+}
+
+func (d *severable) sever() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		_ = c.Close()
+	}
+}
+
+// Who found no mailbox free is told as well when a connection breaks: the client ends its own requests only where it was asked to reconnect.
+func TestAllQuestionsEndWithTheirConnection(t *testing.T) {
+	const asked = mostMailboxes + 2
+	answering, _ := onServer(t, testConfig(t))
+	heard := make(chan *nats.Msg, asked)
+	silent, err := answering.ChanSubscribe("silence", heard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Unsubscribe() }()
+	if err := answering.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	cable := &severable{}
+	nc, err := Dial(Dialing{URL: answering.ConnectedUrl(), Inbox: Inbox, Name: "test", Log: zap.NewNop(), Options: []nats.Option{nats.SetCustomDialer(cable)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	x := newMailboxes(nc)
+	x.within = time.Hour // nothing but the connection ends them
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ended := make(chan error, asked)
+	for range asked {
+		go func() { // ends with the question
+			_, err := x.request(ctx, &nats.Msg{Subject: "silence"}, nil)
+			ended <- err
+		}()
+	}
+	for range asked {
+		<-heard
+	}
+	cable.sever()
+	for range asked {
+		if err := <-ended; !errors.Is(err, nats.ErrDisconnected) {
+			t.Fatalf("asked on a connection that breaks: %v, want %v", err, nats.ErrDisconnected)
+		}
 	}
 }
