@@ -101,8 +101,12 @@ func (b *Bus) reserve() int {
 // pressure is how long the latest sight of calls in stock holds.
 const pressure = time.Second
 
-// pressed says that more fresh calls stand at the server than may be asked for at once.
-func (b *Bus) pressed() bool { return time.Now().UnixNano()-b.stock.Load() < int64(pressure) }
+// pressed says that more fresh calls stand at the server than may be asked for at once. A clock that was put back makes no sight last longer.
+func (b *Bus) pressed() bool {
+	seen := b.stock.Load()
+	since := time.Duration(time.Now().UnixNano() - seen)
+	return since >= 0 && since < pressure
+}
 
 // fresh handles one delivery of call.ended.
 func (b *Bus) fresh(ctx context.Context, m *nats.Msg, h Handler, t *turn) {

@@ -68,6 +68,10 @@ func TestLineKeepsToItsShareWhileFreshCallsAreInStock(t *testing.T) {
 		if l.holdsBack() {
 			t.Error("it still holds back a second after fresh calls were last in stock")
 		}
+		l.b.stock.Store(time.Now().Add(time.Hour).UnixNano())
+		if l.holdsBack() {
+			t.Error("it holds back for an hour, by which the clock was put back")
+		}
 	})
 }
 
