@@ -145,20 +145,19 @@ func (p *Purse) sit() (ok bool, changed <-chan struct{}) {
 	return true, nil
 }
 
-// rise gives a seat back: first those for all.
-func (p *Purse) rise() {
+// rise gives a seat back, first those for all, and says whether a line waited for one of these.
+func (p *Purse) rise() (wanted bool) {
 	if p.lacking > 0 { // somebody will give one back that he has not: this one is his
 		p.lacking--
-		return
+		return false
 	}
 	p.seats++
 	if p.borrowed > 0 {
 		p.borrowed--
-		p.cfg.Shared.give(1)
-		return
+		return p.cfg.Shared.give(1)
 	}
 	p.own++
-	p.cfg.Shared.give(0) // who waits for a seat of those for all may take this one
+	return p.cfg.Shared.give(0) // who waits for a seat of those for all may take this one
 }
 
 // spend takes the budget for one request, if there is any.
@@ -189,8 +188,7 @@ func (p *Purse) Release(probe bool) {
 		p.probing = false
 		p.postpone()
 	}
-	p.rise()
-	p.handOn()
+	p.handOn(p.rise())
 	p.wake.all()
 }
 

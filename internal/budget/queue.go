@@ -26,7 +26,6 @@ type queue struct {
 	left      time.Time   // when the latest was
 	passed    int         // seats that were handed on since the line got one
 	tired     time.Time   // when somebody last waited in vain: seats become free too slowly for others to wait, for a while
-	kept      bool        // a seat for all was handed on last time, though other accounts waited for one
 }
 
 // Take takes a seat for a request to be made at once. Accounts with a limit always answer no: their calls stand in line for the budget. Where
@@ -53,7 +52,7 @@ func (p *Purse) sitOrWait() (ok bool, seat chan bool) {
 	defer p.mu.Unlock()
 	owed := p.owed()
 	idle := p.seats == p.cfg.Seats && owed == 0 // nobody will hand a seat on
-	if (p.queue.empty() && p.seats > owed || idle) && p.tryTake() {
+	if (p.queue.empty() && p.free() > owed || idle) && p.tryTake() {
 		return true, nil
 	}
 	// Seats of others are not waited for: they tell the line alone when they become free.
@@ -120,8 +119,7 @@ func (p *Purse) lend() bool {
 		return false
 	}
 	p.resting++
-	p.rise()
-	p.handOn()
+	p.handOn(p.rise())
 	p.wake.all()
 	return true
 }
@@ -169,27 +167,25 @@ func (p *Purse) owed() int {
 	return p.queue.owed
 }
 
+// free is how many seats may be taken now.
+func (p *Purse) free() int { return min(p.seats, p.own+p.cfg.Shared.left()) }
+
 // Yield says that the line does not come for a seat, though it may have waited for one: those that are left to it go to who waits.
 func (p *Purse) Yield() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue.line, p.queue.owed = false, 0
-	p.handOn()
+	p.handOn(p.cfg.Shared.wanted())
 }
 
-// handOn gives free seats to who waits, but for those that it is the line's turn to take.
-func (p *Purse) handOn() {
-	for !p.queue.empty() && p.state == Open && p.seats > p.owed() {
-		if p.queue.line {
+// handOn gives free seats to who waits, but for those that it is a line's turn to take: its own, or, where those for all are wanted, another's.
+func (p *Purse) handOn(wanted bool) {
+	for !p.queue.empty() && p.state == Open && p.free() > p.owed() {
+		if p.queue.line || wanted && p.own == 0 {
 			if p.queue.passed++; p.queue.passed >= ShareOfLine {
 				p.queue.passed, p.queue.left = 0, p.cfg.Now()
 				p.queue.owed++
 				continue
-			}
-		}
-		if p.own == 0 && p.cfg.Shared.wanted() { // every other one is left to other accounts
-			if p.queue.kept = !p.queue.kept; !p.queue.kept {
-				return
 			}
 		}
 		if !p.tryTake() {

@@ -141,13 +141,18 @@ func drive(p *Purse, fresh int, line bool, latency time.Duration) (served, lined
 func TestLineGetsItsShareOfSeats(t *testing.T) {
 	for _, row := range []struct {
 		seats   int
+		shared  int // of all accounts; others hold the rest
 		latency time.Duration
-	}{{64, 200 * time.Millisecond}, {64, 20 * time.Millisecond}, {8, 200 * time.Millisecond}, {128, time.Second}} {
+	}{{64, 64, 200 * time.Millisecond}, {64, 64, 20 * time.Millisecond}, {8, 8, 200 * time.Millisecond}, {128, 128, time.Second}, {64, 32, 200 * time.Millisecond}, {64, 8, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			served, lined, _ := drive(queuedPurse(t, row.seats, row.seats/8), row.seats+row.seats/8, true, row.latency)
-			all := int(time.Minute/row.latency) * row.seats
+			p, err := New(Config{Seats: row.seats, Shared: NewSeats(row.shared), Queue: row.seats / 8, ProbeFirst: time.Second, ProbeMax: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			served, lined, _ := drive(p, row.shared+row.seats/8, true, row.latency)
+			all := int(time.Minute/row.latency) * row.shared
 			if served+lined < all*9/10 || lined < all/16 || lined > all/4 {
-				t.Errorf("%d seats, %s: %d fresh calls and %d of the line, of %d that are possible; want all seats in use, and a share of some %d for the line", row.seats, row.latency, served, lined, all, all/ShareOfLine)
+				t.Errorf("%d seats, %d for all, %s: %d fresh calls and %d of the line, of %d that are possible; want all seats in use, and a share of some %d for the line", row.seats, row.shared, row.latency, served, lined, all, all/ShareOfLine)
 			}
 		})
 	}
@@ -180,9 +185,10 @@ func TestQueueLeavesSeatsToOtherAccounts(t *testing.T) {
 		var fresh, other int
 		var both sync.WaitGroup
 		both.Go(func() { fresh, _, _ = drive(a, 12, false, 100*time.Millisecond) })
+		synctest.Wait() // it has them all
 		both.Go(func() { _, other, _ = drive(b, 0, true, 100*time.Millisecond) })
 		both.Wait()
-		if fresh < 600 || other < 1200 { // its own seat alone would give 600
+		if fresh < 600 || other < 1800 { // its own seat alone would give 600
 			t.Errorf("%d fresh calls of one account, %d of the other's line: the seats for all are kept", fresh, other)
 		}
 	})

@@ -31,11 +31,21 @@ func (s *Seats) wanted() bool {
 	return s.wake.ch != nil
 }
 
-func (s *Seats) give(n int) {
+// left is how many are free.
+func (s *Seats) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.free
+}
+
+// give puts seats back, and says whether somebody waited for one.
+func (s *Seats) give(n int) (wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free += n
+	wanted = s.wake.ch != nil
 	s.wake.all()
+	return wanted
 }
 
 // wake tells everyone who waits that something has changed. It is guarded by its owner's mutex, and costs nothing while nobody waits.
