@@ -57,6 +57,37 @@ func TestIdleClientsAreLeft(t *testing.T) {
 	}
 }
 
+// Who is still being answered at the end has a second, and nobody is answered any more when Serve returns.
+func TestServeEndsWithItsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &oneListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+		here, there := net.Pipe() // nobody reads: the answer is stuck
+		held := &heldConn{Conn: there, gone: make(chan struct{})}
+		l.conns <- held
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- (Ops{Ready: func() error { return nil }, Metrics: NewMetrics("test")}).Serve(ctx, l) }() // ends with ctx
+		if _, err := io.WriteString(here, "GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %s to end, want a second", took)
+		}
+		select {
+		case <-held.gone:
+		default:
+			t.Error("a connection is left")
+		}
+		_ = here.Close()
+	})
+}
+
 // oneListener takes connections that a test makes.
 type oneListener struct {
 	conns  chan net.Conn
