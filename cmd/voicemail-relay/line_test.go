@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"voicemail-relay/internal/bus"
+	"voicemail-relay/internal/relay"
 	emu "voicemail-relay/internal/smartassist/smartassisttest"
 )
 
@@ -278,5 +281,32 @@ func TestFreshCallsKeepTheirPaceWhileAllThatWaitComeDue(t *testing.T) {
 		if got := len(w.verdicts()); got != waiting+fresh {
 			t.Errorf("%d verdicts in the end, want %d", got, waiting+fresh)
 		}
+	})
+}
+
+// TestFreshCallsInStockStayThere has far more of them come than seats: they are left at the server until seats become free, and not stored in the
+// line instead.
+func TestFreshCallsInStockStayThere(t *testing.T) {
+	const most, calls = 64, 20 * 64
+	inEmptyWorld(t, []string{"wait.first=0s", fmt.Sprintf("calls.concurrency=%d", most), "log.level=info"}, func(w *world) {
+		w.emu.ScriptEvery(emu.Slow(200*time.Millisecond, emu.Ready("x")))
+		var lined atomic.Int64
+		w.observe = func(s bus.Settlement) {
+			if l, ok := s.Outcome.(*relay.Later); ok && l.Why == "in line" {
+				lined.Add(1)
+			}
+		}
+		w.start()
+		for i := range calls {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		pass(time.Minute)
+		if got := len(w.verdicts()); got != calls {
+			t.Errorf("%d verdicts, want %d", got, calls)
+		}
+		if n := lined.Load(); n > most { // those that the first pull had too many of
+			t.Errorf("%d of %d calls were stored to stand in line, want at most %d", n, calls, most)
+		}
+		w.halt()
 	})
 }
