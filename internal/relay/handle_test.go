@@ -88,6 +88,10 @@ func TestHandle(t *testing.T) {
 			d.History.Handed = 20
 		}, "ready timed_out", 0, ""},
 		{"a bot that no account serves", func(d *Delivery, _ *api, _ *purse, _ memory) { d.Body = []byte(`{"botId":"x-1","sessionId":"s1"}`) }, "failed rejected", 0, ""},
+		{"out of the line, no account serves its bot any more, a recording was seen", func(d *Delivery, _ *api, _ *purse, _ memory) {
+			d.Body = []byte(`{"botId":"x-1","sessionId":"s1"}`)
+			d.Line, d.History = true, seen
+		}, "ready timed_out", 0, ""},
 		{"refused", func(_ *Delivery, a *api, _ *purse, _ memory) { a.err = refused }, "later again", 1, "refused"},
 		{"asked for a pause", func(_ *Delivery, a *api, _ *purse, _ memory) {
 			a.err = &Trouble{Status: 503, RetryAfter: time.Minute, Result: "error"}

@@ -197,6 +197,9 @@ func (r *Relay) spare(ctx context.Context, d *Delivery, acct *Account, v *verdic
 		return v.undeliverable(d.Now), nil
 	case c.Hint == HintNone:
 		return v.absent(d.Now, ReasonHint), nil
+	case acct.Source == nil && h.Seen(): // there was an account for it before, and nobody's line to wait in now
+		v.transcription = true
+		return v.ready(d.Now), nil
 	case acct.Source == nil:
 		return v.failed(d.Now, ReasonRejected, "no account serves this bot: add it to accounts, or set smartassist"), nil
 	}
