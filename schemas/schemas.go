@@ -3,10 +3,10 @@
 // document over them. They are embedded, so that the binary can print them and
 // tests can hold every event to them.
 //
-// The schemas are the law for bodies. Three things a schema cannot say are left
-// to the parser: a call.ended body has at most 65,536 bytes, the contents of
-// data_base64 must be a call too, and of a name that stands twice in one object
-// the last counts.
+// The schemas are the law for bodies. Four things a schema cannot say are left
+// to the parser: a call.ended body has at most 65,536 bytes, a call is nested at
+// most 9,998 levels deep, the contents of data_base64 must be a call too, and of
+// a name that stands twice in one object the last counts.
 //
 // The files under testdata, one folder a schema with valid and invalid bodies,
 // are for every test that reads or writes these events.

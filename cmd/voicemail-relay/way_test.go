@@ -322,3 +322,26 @@ func TestLongQueryWaitsForItsText(t *testing.T) {
 		}
 	})
 }
+
+// What is nested as deep as JSON's readers go at most is deeper in the verdict: it is no call. A level less is one, in either mode.
+func TestVerdictIsNoDeeperThanReadersGo(t *testing.T) {
+	deep := func(session string, lists int) string {
+		return `{"botId":"st-1","sessionId":"` + session + `","x":["[\"]",` + strings.Repeat("[", lists-1) + strings.Repeat("]", lists) + `}`
+	}
+	for _, format := range []string{"binary", "structured"} {
+		t.Run(format, func(t *testing.T) {
+			inWorld(t, []string{"ready.format=" + format}, func(w *world) {
+				w.emu.ScriptEvery(emu.Ready("x"))
+				w.call(deep("deep", 9997))
+				w.call(deep("deeper", 9998))
+				got := map[string]string{}
+				for _, v := range w.await(2, time.Minute) { // each is held to its schema: that reads it
+					got[v.str("sessionId")] = v.subject + " " + v.str("reason")
+				}
+				if got["deep"] != "voicemail.ready " || got["deeper"] != "voicemail.failed malformed" {
+					t.Errorf("told %v, want a voicemail and a malformed event", got)
+				}
+			})
+		})
+	}
+}

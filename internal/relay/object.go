@@ -80,12 +80,32 @@ func (o object) index(name string, at map[string]int) int {
 	return slices.IndexFunc(o, func(f field) bool { return f.name == name })
 }
 
-// skipSpace and skipValue walk through JSON that is valid.
+// skipSpace, skipValue and nested walk through JSON that is valid.
 func skipSpace(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n' {
 		i++
 	}
 	return i
+}
+
+// nested says whether valid JSON goes deeper than so many levels.
+func nested(b []byte, levels int) bool {
+	if len(b) <= 2*levels { // each has two brackets: most are not looked at
+		return false
+	}
+	for i, depth := 0, 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = skipValue(b, i) - 1
+		case '{', '[':
+			if depth++; depth > levels {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
 }
 
 func skipValue(b []byte, i int) int {

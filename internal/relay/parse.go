@@ -20,6 +20,10 @@ type Event struct {
 // MaxBody is the largest call.ended body in bytes.
 const MaxBody = 65_536
 
+// deepest is how many levels deep a call may be nested. encoding/json follows 10,000, as do others, and the verdict holds the call's fields up to two
+// levels deeper than they came: nobody could read it.
+const deepest = 9_998
+
 // ReplayHeader asks once more for a session that may be settled: its value is k of ReplayID.
 const ReplayHeader = "Voicemail-Relay-Replay"
 
@@ -60,6 +64,9 @@ func Parse(e Event) (Call, error) {
 		c.Hint = HintNone
 	}
 	c.Fields = plain.without("botId", "streamId", "sessionId", "endedAt", "voicemail")
+	if nested(c.Fields, deepest) {
+		return c, fmt.Errorf("the event is nested more than %d levels deep", deepest)
+	}
 	if r := header(e.Header, ReplayHeader); r != "" {
 		c.Replay = Replays("/r" + r)
 	}
