@@ -157,14 +157,23 @@ func header(h map[string][]string, name string) string {
 	return ""
 }
 
-// ParseTime reads RFC 3339. Go's own reading refuses the lower-case t and z that it allows, and takes a comma before fractions that it does
-// not.
+// ParseTime reads RFC 3339. Go's own reading refuses the lower-case t and z that it allows, and takes what it does not: a comma before fractions,
+// an hour of one digit, offsets of a day and of an hour's minutes and more.
 func ParseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, errors.New("is empty") // the commonest: not worth what time.Parse spends on its error
 	}
-	if strings.Contains(s, ",") {
-		return time.Time{}, errors.New("holds a comma")
+	t, err := time.Parse(time.RFC3339, strings.ToUpper(s))
+	if err != nil {
+		return t, err
 	}
-	return time.Parse(time.RFC3339, strings.ToUpper(s))
+	switch offset := s[len(s)-len("00:00"):]; { // without an offset: the end of seconds and Z
+	case strings.Contains(s, ","):
+		return time.Time{}, errors.New("holds a comma")
+	case s[len("2006-01-02T")+1] == ':':
+		return time.Time{}, errors.New("has an hour of one digit")
+	case offset[2] == ':' && (offset[:2] > "23" || offset[3:] > "59"):
+		return time.Time{}, errors.New("has an offset that is none")
+	}
+	return t, nil
 }

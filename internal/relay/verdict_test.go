@@ -135,7 +135,8 @@ func TestPatterns(t *testing.T) {
 
 func TestEndIsNeverLaterThanStored(t *testing.T) {
 	stored := ended.Add(time.Minute)
-	for given, want := range map[string]time.Time{`"2026-11-22T10:00:00Z"`: ended, `"2026-11-22T12:00:00+02:00"`: ended, `"2026-11-22t10:00:00z"`: ended, `"2026-11-22t10:00:00.000Z"`: ended, `"2026-11-22T10:00:00,000Z"`: stored, `"2026-11-22T11:00:00Z"`: stored, `"yesterday"`: stored, `"0001-01-01T00:00:00Z"`: stored, `"0000-01-01T00:00:00+01:00"`: stored, `12`: stored, `null`: stored} {
+	for given, want := range map[string]time.Time{`"2026-11-22T10:00:00Z"`: ended, `"2026-11-22T12:00:00+02:00"`: ended, `"2026-11-22t10:00:00z"`: ended, `"2026-11-22t10:00:00.000Z"`: ended, `"2026-11-22T10:00:00,000Z"`: stored, `"2026-11-22T11:00:00Z"`: stored, `"yesterday"`: stored, `"0001-01-01T00:00:00Z"`: stored, `"0000-01-01T00:00:00+01:00"`: stored, `12`: stored, `null`: stored,
+		`"2026-11-22T9:00:00Z"`: stored, `"2026-11-22T10:00:00+24:00"`: stored, `"2026-11-22T10:00:00+00:60"`: stored, `"2026-11-23T09:59:00.5+23:59"`: ended.Add(500 * time.Millisecond)} {
 		c, err := Parse(Event{Body: []byte(`{"botId":"b","sessionId":"s","endedAt":` + given + `}`), Stored: stored})
 		if err != nil || !c.EndedAt.Equal(want) {
 			t.Errorf("endedAt %s is read as %s (%v), want %s", given, c.EndedAt, err, want)
