@@ -81,8 +81,10 @@ func (v *Verdict) AppendBody(buf []byte, limit int) []byte {
 	}
 	if v.Kind == KindReady && (v.Transcript != "" || len(v.Transcriptions) > 0) { // messages without text are large too, when they are many
 		short.TranscriptStatus, short.Transcriptions = TranscriptTruncated, nil
-		for b = short.body(buf); len(b) > limit && short.Transcript != ""; b = short.body(buf) {
-			short.Transcript = cut(short.Transcript, max(0, len(short.Transcript)-max(len(b)-limit, 16)))
+		if b = short.body(buf); len(b) > limit {
+			written := len(appendString(nil, short.Transcript)) - len(`""`)
+			short.Transcript = cut(short.Transcript, written-(len(b)-limit))
+			b = short.body(buf)
 		}
 	}
 	if len(b) > limit && len(short.Recordings) > 1 {
@@ -96,12 +98,22 @@ func (v *Verdict) AppendBody(buf []byte, limit int) []byte {
 	return b
 }
 
-// cut shortens a text to at most n bytes, between characters.
-func cut(s string, n int) string {
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
+// cut shortens a text to what takes at most room bytes as JSON has it, between characters.
+func cut(s string, room int) string {
+	for i, r := range s {
+		switch {
+		case r == '"', r == '\\', r == '\n', r == '\r', r == '\t', r == '\b', r == '\f':
+			room -= 2
+		case r < ' ', r == '\u2028', r == '\u2029':
+			room -= 6
+		default:
+			room -= utf8.RuneLen(r)
+		}
+		if room < 0 {
+			return s[:i]
+		}
 	}
-	return s[:n]
+	return s
 }
 
 func (v *Verdict) body(buf []byte) []byte { return v.bodyOf(buf, len(v.Raw)) }

@@ -40,6 +40,18 @@ func TestBodyFitsAndTextGivesWay(t *testing.T) {
 	}
 }
 
+// However its characters are written, as much of a text is told as fits.
+func TestTextIsCutToWhatFits(t *testing.T) {
+	const limit = 20_000
+	for _, text := range []string{"word\n", `"`, `\`, "\x01", "\b\f\r\t", "\u2028", "\u2029", "\x7f<&>", "é", "😀", `all "of\" it` + "\n\x02é😀\u2028"} {
+		v := &Verdict{Kind: KindReady, ID: "k", Call: aCall, At: ended, Requests: 1, Recordings: found.Recordings}
+		v.transcribe([]Transcription{{ID: "1", Text: strings.Repeat(text, 100_000)}}, true)
+		if b := v.AppendBody(nil, limit); len(b) > limit || len(b) < limit-6 {
+			t.Errorf("%q over and over: %d bytes, want %d or nearly", text, len(b), limit)
+		}
+	}
+}
+
 // Messages without text give way like text.
 func TestManyEmptyMessagesGiveWay(t *testing.T) {
 	v := &Verdict{Kind: KindReady, ID: "k", Call: Call{Bot: "st-1", Session: "s1", EndedAt: ended, Fields: []byte(`{"queue":"sales"}`)}, At: ended, Requests: 1,
