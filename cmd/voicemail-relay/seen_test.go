@@ -46,6 +46,28 @@ func TestForgottenDeliveryDoesNotTellAgainstWhatWasSeen(t *testing.T) {
 	})
 }
 
+// Calls whose recording was seen come due while the one probe of their closed account is out: they wait for what comes of it, and are asked for when
+// the account is mended, not at their deadline.
+func TestTextIsAskedForWhenTheAccountIsMended(t *testing.T) {
+	inWorld(t, []string{"wait.transcript_for=5h", "retry.max=1m"}, func(w *world) {
+		w.emu.ScriptEvery(emu.NoTranscript(), emu.Ready("x"))
+		const calls = 5
+		for i := range calls {
+			w.session(fmt.Sprintf("s%d", i))
+		}
+		w.requests(calls)
+		refused := emu.Slow(8*time.Second, emu.Unauthorized())
+		w.emu.Outage(&refused)
+		pass(10 * time.Minute)
+		w.emu.Outage(nil)
+		for _, v := range w.await(calls, 6*time.Hour) {
+			if late := v.at.Sub(w.began); v.str("transcriptStatus") != "completed" || late > 20*time.Minute {
+				t.Errorf("told %s %s after %s, want ready with its text within 20m", v.subject, v.str("transcriptStatus"), late)
+			}
+		}
+	})
+}
+
 // requests waits until so many requests were made.
 func (w *world) requests(n int) {
 	w.t.Helper()

@@ -107,24 +107,17 @@ func (v *verdicts) troubled(a *Answer) Outcome {
 // unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time, and who waits for
 // an API that is down gives up in time.
 func (v *verdicts) unasked(d *Delivery) Outcome {
-	now := d.Now
-	if !v.history.Seen() {
-		if v.policy.outlasted(d) {
-			return v.failed(now, ReasonGaveUp, fmt.Sprintf("the account's API has been in trouble for %s", v.policy.GiveUpAfter))
-		}
-		at := now
-		if d.Reopens.After(at) {
-			at = d.Reopens
-		}
-		return v.later(at, "account closed")
+	h, at := v.history, d.Now
+	if d.Reopens.After(at) {
+		at = d.Reopens
 	}
-	deadline := v.deadline()
-	if !now.Before(deadline) {
-		return v.ready(now)
-	}
-	at := deadline
-	if d.Reopens.After(now) {
-		at = earlier(d.Reopens, at)
+	switch {
+	case h.Seen() && !d.Now.Before(v.deadline()):
+		return v.ready(d.Now)
+	case h.Seen():
+		at = earlier(at, v.deadline())
+	case v.policy.outlasted(d):
+		return v.failed(d.Now, ReasonGaveUp, fmt.Sprintf("the account's API has been in trouble for %s", v.policy.GiveUpAfter))
 	}
 	return v.later(at, "account closed")
 }

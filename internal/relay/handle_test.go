@@ -182,3 +182,39 @@ func TestOldGrantsAreNotSpent(t *testing.T) {
 		}
 	}
 }
+
+// A call whose recording was seen is dated by what is known of its account, and to its deadline at the latest.
+func TestSeenCallBeforeAClosedAccount(t *testing.T) {
+	seen := ended.Add(20 * time.Second)
+	for _, row := range []struct {
+		name            string
+		now, reopens    time.Duration // after it was seen
+		closed, handled bool
+		want            time.Duration // 0: at once
+	}{
+		{"it opens before the deadline", time.Minute, 2 * time.Minute, true, true, 2 * time.Minute},
+		{"it opens after the deadline", time.Minute, time.Hour, true, true, 10 * time.Minute},
+		{"a probe is out", time.Minute, time.Minute, true, false, time.Minute},
+		{"a probe is out, deadline gone", 10 * time.Minute, 10 * time.Minute, true, true, 0},
+		{"it is open", time.Minute, 0, false, false, time.Minute}, // its line is swept
+		{"it is open, deadline gone", 10 * time.Minute, 0, false, false, 0},
+		{"it is open, deadline gone for long", 11 * time.Minute, 0, false, true, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			d := &Delivery{Event: Event{Body: []byte(`{"botId":"st-1","sessionId":"s1"}`), Stored: ended}, Line: true, Closed: row.closed, Now: seen.Add(row.now), Reopens: seen.Add(row.reopens),
+				History: History{ID: aCall.Key(), EndedAt: ended, SeenAt: seen, Recordings: found.Recordings, Requests: 1}}
+			d.Call, d.Err = Parse(d.Event)
+			rel := &Relay{Accounts: Accounts{{Name: "a", Transcription: true, Source: &api{}, Purse: &purse{}}}, Ledger: memory{}, Policy: policy, Now: func() time.Time { return d.Now }}
+			if got := rel.Moot(d); got != row.handled {
+				t.Errorf("handled without being asked for: %v, want %v", got, row.handled)
+			}
+			o, err := rel.Handle(context.Background(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l, later := o.(*Later); later != (row.want > 0) || later && !l.At.Equal(seen.Add(row.want)) {
+				t.Errorf("got %s at %s, want %s after it was seen (0s: told)", said(o), l.At, row.want)
+			}
+		})
+	}
+}

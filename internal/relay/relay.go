@@ -248,13 +248,15 @@ func (a *Account) learn(c *Call, h *History, answer *Answer, o Outcome) {
 // overdue is how long past its deadline a call whose recording was seen still waits for the budget of one more request.
 const overdue = time.Minute
 
-// Moot says whether a call at the head of a line is to be handled though it cannot be asked for: its recording was seen, and is told in time; it was
+// Moot says whether a call at the head of a line is to be handled though it cannot be asked for: its recording was seen, and is told in time, or asked
+// for when its closed account opens (while a probe is out nobody knows when: it stays, or it would be put off to its deadline); it was
 // turned away, and makes room for such until its closed account opens; or it waits for an API that has been down for too long.
 func (r *Relay) Moot(d *Delivery) bool {
 	h := &d.History
 	switch {
 	case h.Seen():
-		return d.Closed || d.Now.Sub(h.SeenAt) >= r.Policy.TranscriptFor+overdue
+		late := d.Now.Sub(h.SeenAt) - r.Policy.TranscriptFor
+		return d.Closed && (late >= 0 || d.Reopens.After(d.Now)) || late >= overdue
 	case !d.Closed:
 		return false
 	case h.Turned:
