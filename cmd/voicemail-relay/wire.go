@@ -160,7 +160,8 @@ func wire(s settings.Settings, nc *nats.Conn, log *zap.Logger, x extras) (*daemo
 			BaseURL: a.BaseURL, Path: a.Path, AppID: a.AppID, Secret: a.AppSecret, SecretFile: a.AppSecretFile, Algorithm: a.Algorithm,
 			JTI: a.JTI, Transcription: a.Transcription, Timeout: a.Timeout, RetryFirst: min(s.Retry.First, time.Second), MaxConns: a.Concurrency,
 			Transport: x.transport, Wrap: wrap,
-			Observe: func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+			Observe:  func(result string, seconds float64) { d.metrics.Requested(a.Name, result, seconds) },
+			OnSecret: tellSecret(log, a.Name),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("account %s: %w", a.Name, err)
@@ -279,6 +280,18 @@ func tellState(log *zap.Logger, account string) func(budget.State, time.Time) {
 		case budget.Open:
 			log.Info("the API serves an account again")
 		}
+	}
+}
+
+// tellSecret logs when an account's secret cannot be renewed out of its file, and when it can again.
+func tellSecret(log *zap.Logger, account string) func(error) {
+	log = log.With(zap.String("account", account))
+	return func(err error) {
+		if err != nil {
+			log.Warn("an account's app_secret_file cannot be used: the secret that it held goes on; write the file anew", zap.Error(err))
+			return
+		}
+		log.Info("an account's app_secret_file can be used again")
 	}
 }
 

@@ -107,7 +107,7 @@ func (v *verdicts) troubled(a *Answer) Outcome {
 // unasked decides for a call out of the line whose account is closed: nothing can be asked, but what was seen is told in time, and who waits for
 // an API that is down gives up in time.
 func (v *verdicts) unasked(d *Delivery) Outcome {
-	h, at := v.history, d.Now
+	h, at := &v.history, d.Now
 	if d.Reopens.After(at) {
 		at = d.Reopens
 	}

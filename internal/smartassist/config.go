@@ -26,6 +26,8 @@ type Config struct {
 	Wrap          func(http.RoundTripper) http.RoundTripper // around the transport, for who wants to look on; may be nil
 	// Observe is told about each HTTP request: its result (out of Results) and its seconds. It may be nil, and is called from many goroutines.
 	Observe func(result string, seconds float64)
+	// OnSecret is told why SecretFile cannot be used, while the secret that it held goes on, and nil when it can be used again. It may be nil.
+	OnSecret func(error)
 }
 
 func (c Config) check() error {

@@ -19,13 +19,15 @@ type secret struct {
 	version int
 	looked  time.Time
 	seen    os.FileInfo
+	tell    func(error) // may be nil
+	told    string      // what is wrong with the file; "" for nothing
 }
 
 // lookEvery is how often a file is looked at, at most.
 const lookEvery = time.Second
 
 func newSecret(cfg Config, method jwt.SigningMethod) (*secret, error) {
-	s := &secret{file: cfg.SecretFile, method: method}
+	s := &secret{file: cfg.SecretFile, method: method, tell: cfg.OnSecret}
 	if s.file == "" {
 		if err := s.set(cfg.Secret); err != nil {
 			return nil, fmt.Errorf("smartassist: Secret %w", err)
@@ -105,12 +107,30 @@ func plain(err error) error {
 func (s *secret) get(now time.Time) (key any, version int) {
 	if s.file != "" && now.Sub(s.looked).Abs() >= lookEvery { // a clock that was put back does not stop it
 		s.looked = now
-		info, err := os.Stat(s.file)
-		if err == nil && (s.seen == nil || !os.SameFile(info, s.seen) || !info.ModTime().Equal(s.seen.ModTime()) || info.Size() != s.seen.Size()) {
-			_ = s.read()
-		}
+		s.note(s.look())
 	}
 	return s.key, s.version
+}
+
+// look reads the file if it has changed.
+func (s *secret) look() error {
+	info, err := os.Stat(s.file)
+	if err == nil && s.seen != nil && os.SameFile(info, s.seen) && info.ModTime().Equal(s.seen.ModTime()) && info.Size() == s.seen.Size() {
+		return nil
+	}
+	return s.read()
+}
+
+// note tells what is wrong with the file, once.
+func (s *secret) note(err error) {
+	what := ""
+	if err != nil {
+		what = err.Error()
+	}
+	if what != s.told && s.tell != nil {
+		s.tell(err)
+	}
+	s.told = what
 }
 
 // suspect has the file read before the next token, whatever its date says.

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -199,7 +200,8 @@ func signature(token string) string { return token[strings.LastIndexByte(token, 
 func TestSecretFileComesBack(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	write(t, file, "one")
-	tk, err := newTokens(Config{AppID: testApp, SecretFile: file, Algorithm: "HS256"})
+	var told []string
+	tk, err := newTokens(Config{AppID: testApp, SecretFile: file, Algorithm: "HS256", OnSecret: func(err error) { told = append(told, fmt.Sprint(err)) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +217,14 @@ func TestSecretFileComesBack(t *testing.T) {
 		if t.Run(step.text, func(t *testing.T) { claimsOf(t, token, []byte(step.want)) }); t.Failed() {
 			t.Fatalf("step %d", i)
 		}
+	}
+	_ = os.Remove(file)
+	for range 2 {
+		now = now.Add(2 * time.Second)
+		_, _ = tk.get(now)
+	}
+	if want := []string{"must not be empty", "<nil>", "cannot be read: no such file or directory"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q: each once", told, want)
 	}
 }
 
