@@ -86,6 +86,12 @@ func TestDoctorFindsFaultsOfStreams(t *testing.T) {
 				c.t.Fatal(err)
 			}
 		}, "", fail("streams", "stream VOICEMAIL_WORK", "is there with another retention", "rename or delete it")},
+		{"something else's stream", func(c *clinic) {
+			lose("VOICEMAILS")(c)
+			if _, err := c.js.CreateStream(ctx, jetstream.StreamConfig{Name: "VOICEMAILS", Subjects: []string{"pbx.voicemails"}, Duplicates: 168 * time.Hour}); err != nil {
+				c.t.Fatal(err)
+			}
+		}, "", fail("streams", "stream VOICEMAILS", "is there and holds none of voicemail.ready, voicemail.absent, voicemail.failed", "rename or delete it")},
 		{"calls come from the relay's own", nil, "--calls.stream=VOICEMAILS", fail("streams", "calls.subject call.ended", "belongs to the relay's own stream", "set another")},
 		{"others' stream cannot work", theirs(jetstream.StreamConfig{NoAck: true}), "", fail("streams", "stream THEIRS", "no_ack is true", "set no_ack to false")},
 		{"others' stream refuses large calls", theirs(jetstream.StreamConfig{MaxMsgSize: 2000}), "", warn("streams", "stream THEIRS", "max_msg_size is 2000", "raise it to 65536")},

@@ -160,12 +160,19 @@ func (s *setup) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	return nil
 }
 
-// another says that a stream of this name is of another kind than the relay's; nil when it is not.
+// another says that a stream of this name is another than the relay's; nil when it is not. One that the relay has not made, such as an operator's,
+// is its own as soon as it holds one of its subjects.
 func another(have, want jetstream.StreamConfig) error {
-	if have.Retention != want.Retention {
-		return fmt.Errorf("%w: stream %s is there with another retention; rename or delete it, or set nats.prefix", ErrSetup, want.Name)
+	what := ""
+	switch {
+	case have.Retention != want.Retention:
+		what = "with another retention"
+	case have.Metadata[ownerKey] == "" && !slices.ContainsFunc(want.Subjects, func(s string) bool { return slicesCover(have.Subjects, s) }):
+		what = "and holds none of " + strings.Join(want.Subjects, ", ")
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: stream %s is there %s; rename or delete it, or set nats.prefix", ErrSetup, want.Name, what)
 }
 
 // brought is one of the relay's own streams, brought to the settings. What an operator may have set besides stays.
