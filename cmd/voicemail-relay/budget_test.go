@@ -95,7 +95,7 @@ func TestOverTheLimitPausesEveryReplica(t *testing.T) {
 				next = append(next, r.Session)
 			}
 		}
-		if i := slices.Index(next, "s20"); i < 0 || i > 3 { // each replica has a call in hand, and the first request may be another's
+		if i := slices.Index(next, "s20"); i < 0 || i > 6 { // one replica has it in hand, and the budget is drawn by lot: each further place is some five times less likely
 			t.Errorf("the calls after the pause are %v, want the one that was turned away among the first", next)
 		}
 		for _, v := range w.await(60, time.Hour) {
