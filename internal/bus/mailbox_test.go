@@ -243,4 +243,7 @@ func TestAllQuestionsEndWithTheirConnection(t *testing.T) {
 			t.Fatalf("asked on a connection that breaks: %v, want %v", err, nats.ErrDisconnected)
 		}
 	}
+	if ctx.Err() != nil {
+		t.Error("they ended with their time, and not with the connection")
+	}
 }
