@@ -111,6 +111,16 @@ func TestReloadMendsASecret(t *testing.T) {
 		}
 	}
 	relay.hup(`"changed":[]`) // nothing has changed
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for i, end := 3, time.Now().Add(20*time.Second); !strings.Contains(relay.out.String(), "app_secret_file cannot be used"); i++ { // it is looked at once a second, when a token is wanted
+		if time.Now().After(end) {
+			t.Fatal("nobody is told that the secret's file is gone")
+		}
+		s.call(fmt.Sprintf("s%d", i))
+		relay.find(fmt.Sprintf(`"settled","bot":"st-1","session":"s%d"`, i)) // with the secret that it held
+	}
 	private(t, "the log", relay.out.String())
 	if code := relay.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit %d", code)

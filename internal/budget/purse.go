@@ -195,13 +195,7 @@ func (p *Purse) Release(probe bool) {
 // HasLimit says whether calls of the account stand in line for a budget.
 func (p *Purse) HasLimit() bool { return p.cfg.Limit > 0 }
 
-// TryTake is Take without waiting.
-func (p *Purse) TryTake() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tryTake()
-}
-
+// tryTake takes a seat for a request to be made at once, if there is one.
 func (p *Purse) tryTake() bool {
 	p.reopen(p.cfg.Now())
 	if p.cfg.Limit > 0 || p.state != Open || p.seats == 0 {

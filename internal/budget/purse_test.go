@@ -17,6 +17,13 @@ func newPurse(t *testing.T, limit, seats int) *Purse {
 	return p
 }
 
+// TryTake is Take without waiting.
+func (p *Purse) TryTake() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tryTake()
+}
+
 // acquire waits for a grant as a line does, at most d.
 func acquire(p *Purse, d time.Duration) (ok, probe bool) {
 	end := time.After(d)

@@ -138,7 +138,7 @@ func (r *Relay) Handle(ctx context.Context, d *Delivery) (Outcome, error) {
 	acct := r.Accounts.For(d.Call.Bot)
 	v := verdicts{account: acct.Name, transcription: acct.Transcription, fresh: !d.Line}
 	v.call, v.history, v.policy = d.Call, d.History, r.Policy
-	if o, err := r.spare(ctx, d, &acct, &v); o != nil || err != nil {
+	if o, err := r.withoutAsking(ctx, d, &acct, &v); o != nil || err != nil {
 		return o, err
 	}
 	if !d.Line {
@@ -176,8 +176,8 @@ func (r *Relay) Handle(ctx context.Context, d *Delivery) (Outcome, error) {
 	return v.answered(&acct, &a, d.Probe), nil
 }
 
-// spare decides about what need not, or may not, be asked for now; nil: it is to be asked for. It gives v the call's history and how its bot is planned.
-func (r *Relay) spare(ctx context.Context, d *Delivery, acct *Account, v *verdicts) (Outcome, error) {
+// withoutAsking decides about what need not, or may not, be asked for now; nil: it is to be asked for. It gives v the call's history and how its bot is planned.
+func (r *Relay) withoutAsking(ctx context.Context, d *Delivery, acct *Account, v *verdicts) (Outcome, error) {
 	c, h, policy := &v.call, &v.history, &v.policy
 	if !d.Line {
 		h.ID, h.FirstSeen, h.EndedAt = c.verdictID(), d.Stored, c.EndedAt

@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/base64"
 	"slices"
+	"sort"
 	"time"
 	"unicode/utf8"
 )
@@ -100,20 +101,13 @@ func (v *Verdict) AppendBody(buf []byte, limit int) []byte {
 
 // cut shortens a text to what takes at most room bytes as JSON has it, between characters.
 func cut(s string, room int) string {
-	for i, r := range s {
-		switch {
-		case r == '"', r == '\\', r == '\n', r == '\r', r == '\t', r == '\b', r == '\f':
-			room -= 2
-		case r < ' ', r == '\u2028', r == '\u2029':
-			room -= 6
-		default:
-			room -= utf8.RuneLen(r)
+	whole := func(n int) string { // characters, in at most n bytes
+		for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
+			n--
 		}
-		if room < 0 {
-			return s[:i]
-		}
+		return s[:n]
 	}
-	return s
+	return whole(sort.Search(len(s), func(n int) bool { return len(appendString(nil, whole(n+1)))-len(`""`) > room }))
 }
 
 func (v *Verdict) body(buf []byte) []byte { return v.bodyOf(buf, len(v.Raw)) }
